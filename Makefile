@@ -1,0 +1,156 @@
+
+# Copyright (C) ngx_sentry authors
+#
+# "make" builds the dynamic module for the nginx that is installed here, or
+# for the sources in NGINX_SRC; "make help" lists the rest.  Needs GNU make
+# and bash.
+
+
+SHELL = /bin/bash
+
+NGINX_SRC = /usr/share/nginx/src
+CC = cc
+CFLAGS = -O2 -g -fstack-protector-strong -Wformat -Werror=format-security
+CPPFLAGS = -D_FORTIFY_SOURCE=2
+LDFLAGS = -Wl,-z,relro -Wl,-z,now
+MODULES_DIR = /usr/lib/nginx/modules
+
+build = $(CURDIR)/build
+module = $(build)/ngx_sentry_module.so
+sources = ngx_sentry_module.c $(wildcard src/*/*.c)
+
+
+all: $(module)
+
+
+# The module.  nginx's own makefile knows what depends on what, so it is
+# always asked; configure runs again when what it was told has changed.
+
+told = $(NGINX_SRC) $(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(sources)
+
+$(build)/dynamic.told: FORCE
+	@mkdir -p $(build)
+	@[ "$$(cat $@ 2>/dev/null)" = '$(told)' ] || echo '$(told)' > $@
+
+$(build)/dynamic/Makefile: config $(build)/dynamic.told \
+    $(wildcard $(NGINX_SRC)/src/core/nginx.h)
+	@[ -x $(NGINX_SRC)/configure ] || { \
+	    echo "ngx_sentry: nginx's sources are missing: install nginx-dev" \
+	         "(Debian) or set NGINX_SRC" >&2; exit 1; }
+	@echo "configuring for nginx in $(NGINX_SRC)"
+	@rm -rf $(build)/dynamic; mkdir -p $(build)/dynamic; \
+	cd $(NGINX_SRC) || exit 1; \
+	NGX_CONF_FLAGS=(--with-compat --with-threads); \
+	[ ! -r ./conf_flags ] || . ./conf_flags; \
+	./configure "$${NGX_CONF_FLAGS[@]}" \
+	    --builddir=$(build)/dynamic --with-cc=$(CC) \
+	    --with-cc-opt="$(CFLAGS) -fPIC $(CPPFLAGS)" \
+	    --with-ld-opt="$(LDFLAGS) -fPIC" \
+	    --add-dynamic-module=$(CURDIR) > $(build)/dynamic.log || { \
+	    rm -f $(build)/dynamic/Makefile; \
+	    echo "see $(build)/dynamic.log" >&2; exit 1; }
+
+$(module): $(build)/dynamic/Makefile FORCE
+	@$(MAKE) --no-print-directory -f $(build)/dynamic/Makefile \
+	    -C $(NGINX_SRC) modules
+	@[ ! $(build)/dynamic/ngx_sentry_module.so -nt $@ ] || { \
+	    cp -p $(build)/dynamic/ngx_sentry_module.so $@.new && \
+	    mv $@.new $@ && echo "built $@"; }
+
+
+# Unit tests: the core and the sender as a library of plain C, a program per
+# file in t/unit.  SAN=asan or SAN=tsan builds beside it with a sanitizer.
+
+SAN =
+san_asan = -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer -O1
+san_tsan = -fsanitize=thread -O1
+
+unit = $(build)/unit$(addprefix -,$(SAN))
+unit_cflags = -std=c11 -D_GNU_SOURCE -g -O2 -Wall -Wextra -Werror \
+    -Isrc/core -Isrc/sender -It/unit $(san_$(SAN))
+unit_libs = -lcurl -lcjson -lz -lpcre2-8 -lpthread -lm
+unit_objs = $(patsubst src/%.c,$(unit)/%.o,$(wildcard src/core/*.c) \
+    $(wildcard src/sender/*.c))
+unit_tests = $(patsubst t/unit/%.c,$(unit)/%,$(wildcard t/unit/*_test.c))
+headers = $(wildcard src/core/*.h) $(wildcard src/sender/*.h)
+
+unit-build: $(unit_tests)
+
+$(unit)/%.o: src/%.c $(headers) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(unit_cflags) -c -o $@ $<
+
+$(unit)/libsnx.a: $(unit_objs)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(unit)/%_test: t/unit/%_test.c $(unit)/libsnx.a $(wildcard t/unit/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(unit_cflags) -o $@ $< \
+	    $$(sed -n 's:^/\* LDFLAGS\: \(.*\) \*/$$:\1:p' $<) \
+	    $(unit)/libsnx.a $(unit_libs)
+
+
+# Tests.  TESTS="t/foo.t ..." runs these alone; JOBS=1 one after the other.
+
+TESTS =
+JOBS = $(shell nproc 2>/dev/null || echo 2)
+export TESTS JOBS
+
+test:
+	t/run
+
+unit: unit-build
+	prove t/unit.t
+
+asan:
+	t/setup asan
+	t/build-static asan
+	TEST_NGINX_BINARY=$(build)/asan/nginx TEST_NGINX_MODULE= \
+	    TEST_UNIT_SAN=asan t/prove
+
+tsan:
+	$(MAKE) --no-print-directory unit-build SAN=tsan
+	TEST_UNIT_SAN=tsan prove t/unit.t
+
+check:
+	t/setup check
+	t/check
+
+fuzz:
+	t/setup check
+	t/fuzz/run
+
+bench: all
+	@[ ! -x t/bench/run ] || t/bench/run
+
+install: all
+	install -D -m 644 $(module) \
+	    $(DESTDIR)$(MODULES_DIR)/ngx_sentry_module.so
+
+clean:
+	rm -rf $(build)
+
+help:
+	@echo 'make            build/ngx_sentry_module.so, for nginx in NGINX_SRC'
+	@echo 'make test       set up, build, all tests; TESTS="t/a.t" some'
+	@echo 'make unit       the unit tests of core and sender'
+	@echo 'make check      style, warnings of gcc and clang, static analysis'
+	@echo 'make asan       all tests with AddressSanitizer and UBSan'
+	@echo 'make tsan       the unit tests with ThreadSanitizer'
+	@echo 'make fuzz       the fuzzers, FUZZ_TIME seconds each (30)'
+	@echo 'make bench      what the module costs'
+	@echo 'make install    into DESTDIR and MODULES_DIR'
+	@echo 'make clean      removes build/'
+	@echo
+	@echo 'NGINX_SRC=$(NGINX_SRC)'
+	@echo 'CC=$(CC)  CFLAGS=$(CFLAGS)'
+
+
+FORCE:
+
+.PHONY: all unit-build test unit asan tsan check fuzz bench install clean
+.PHONY: help FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:

@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+#
+# Copyright (C) ngx_sentry authors
+#
+# Makes the requests of the quick start, waits until their issues have
+# arrived and prints them.
+#
+#   demo.py NGINX_PORT LOOK_PORT            exits 0 when all is as it should be
+#   demo.py NGINX_PORT LOOK_PORT TEXT       then prints TEXT, and what arrives
+#                                           from then on
+#
+# Both places to look, Spotlight and receiver.py, show their envelopes at
+# /stream, the ones already there first.
+
+import http.client
+import json
+import queue
+import sys
+import threading
+import time
+
+import receiver
+
+ARRIVE_S = 20       # the issues must be there by then
+RESTART_S = 15      # the application must be back by then
+
+SECRET = 'hunter2-planted'
+
+
+class Case:
+    """A request, the answer that nginx gives, the cause its issue names."""
+
+    def __init__(self, path, status, note, cause=None, headers=None):
+        self.path = path
+        self.status = status
+        self.note = note
+        self.cause = cause
+        self.headers = headers or {}
+        self.event = None
+
+    def is_about(self, event):
+        url = (event.get('request') or {}).get('url', '')
+        response = (event.get('contexts') or {}).get('response') or {}
+
+        return (url.endswith(self.path.split('?')[0])
+                and response.get('status_code') == self.status)
+
+
+CASES = [
+    Case('/orders/42', 200, 'all is well'),
+    Case('/fail', 500, 'the application has an unhandled exception',
+         'UpstreamError: 500'),
+    Case('/slow', 504, 'the application does not answer in time',
+         'UpstreamTimeout: 504'),
+    Case('/drop', 502, 'the application hangs up without an answer',
+         'UpstreamError: 502'),
+    Case(f'/legacy/invoices/7?page=2&token={SECRET}', 502,
+         'nobody there; a token and a password sent',
+         'UpstreamError: 502',
+         {'Authorization': f'Bearer {SECRET}', 'X-Api-Key': SECRET,
+          'Cookie': f'session={SECRET}'}),
+    Case('/health?ready=no', 503, 'a failing health check: not an issue'),
+    Case('/die', 502, 'the application exits', 'UpstreamError: 502'),
+    Case('/orders/43', 502, 'while it is dead', 'UpstreamError: 502'),
+]
+
+
+def get(port, path, headers):
+    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=15)
+    connection.request('GET', path, headers={'Host': 'shop.localhost',
+                                             'User-Agent': 'quickstart',
+                                             **headers})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+
+    return response.status
+
+
+def listen(port, events):
+    """Puts every event the place to look has, and will have, into events."""
+    connection = http.client.HTTPConnection('127.0.0.1', port)
+    connection.request('GET', '/stream',
+                       headers={'Accept': 'text/event-stream'})
+    data = ''
+
+    for line in connection.getresponse():
+        line = line.decode('utf-8', 'replace').rstrip('\r\n')
+
+        if line.startswith('data:'):
+            data += line[5:].lstrip()
+
+        elif not line and data:
+            for item, payload in json.loads(data)[1]:
+                if item.get('type') == 'event':
+                    events.put(payload)
+            data = ''
+
+
+def next_event(events, deadline):
+    try:
+        return events.get(timeout=max(0.01, deadline - time.monotonic()))
+
+    except queue.Empty:
+        return None
+
+
+def make_requests(port):
+    failures = []
+
+    print('Requests to nginx\n')
+
+    for case in CASES:
+        status = get(port, case.path, case.headers)
+        shown = case.path.replace(SECRET, '...')
+        print(f'    {status}  GET {shown:<36} {case.note}', flush=True)
+
+        if status != case.status:
+            failures.append(f'GET {shown} was answered with {status}, '
+                            f'not {case.status}')
+
+    # Asked at the health check, which makes no issues, whatever it answers
+    deadline = time.monotonic() + RESTART_S
+
+    while get(port, '/health', {}) != 200:
+        if time.monotonic() > deadline:
+            failures.append('the application did not come back')
+            break
+        time.sleep(0.2)
+
+    return failures
+
+
+def collect(events):
+    """Waits for the issue of every case, prints them, returns what is wrong."""
+    waiting = [case for case in CASES if case.cause]
+    expected = len(waiting)
+    failures = []
+    deadline = time.monotonic() + ARRIVE_S
+
+    print('\nIssues that arrived\n')
+
+    while waiting:
+        event = next_event(events, deadline)
+
+        if event is None:
+            failures += [f'no issue arrived for GET {case.path.split("?")[0]}'
+                         for case in waiting]
+            break
+
+        failures += judge(event, waiting)
+
+    print(f'{expected - len(waiting)} of {expected} issues arrived.')
+
+    return failures
+
+
+def judge(event, waiting):
+    title, rows = receiver.describe(event)
+    text = json.dumps(event)
+    failures = []
+
+    print(receiver.as_text(event), '', sep='\n', flush=True)
+
+    if SECRET in text:
+        failures.append(f'a secret left the server in {title}')
+
+    if '/health' in text:
+        failures.append('the health check became an issue')
+
+    case = next((c for c in waiting if c.is_about(event)), None)
+
+    if case is None:
+        return failures + [f'unexpected issue: {title}']
+
+    waiting.remove(case)
+
+    if case.cause not in dict(rows).get('cause', ''):
+        failures.append(f'{title}: the cause does not say "{case.cause}"')
+
+    if not shown_as_filtered(event, case.headers):
+        failures.append(f'{title}: planted headers do not show as filtered')
+
+    return failures
+
+
+def shown_as_filtered(event, names):
+    headers = event['request'].get('headers') or {}
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    values = {name.lower(): value for name, value in pairs}
+
+    return all('[Filtered]' in values.get(name.lower(), '') for name in names)
+
+
+def main(nginx_port, look_port, text=None):
+    events = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(look_port, events),
+                     daemon=True).start()
+
+    failures = make_requests(nginx_port) + collect(events)
+
+    for failure in failures:
+        print(f'FAILED: {failure}')
+
+    if text is None:
+        return 1 if failures else 0
+
+    print(text, flush=True)
+
+    while True:
+        print(receiver.as_text(events.get()), '', sep='\n', flush=True)
+
+
+if __name__ == '__main__':
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))

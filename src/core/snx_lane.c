@@ -1,0 +1,276 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * The producers' side of the queue.  Runs in nginx's event loop: no loop
+ * here waits for anybody.
+ *
+ * What a producer knows about its segment is in private memory.  It writes
+ * to shared words and takes only states and hints from there, so scribbled
+ * memory cannot lead it out of its segment.
+ */
+
+
+#include "snx_segment.h"
+
+
+static int snx_lane_enter(snx_lane_open_t *o, uint32_t step);
+static void snx_lane_retire(snx_lane_open_t *o);
+static snx_rc_t snx_lane_claim(snx_lane_t *lane, snx_lane_class_t class);
+static int snx_lane_take(snx_lane_t *lane, snx_lane_class_t class,
+    uint32_t i);
+static void snx_lane_write(snx_lane_open_t *o, uint16_t kind, const void *p,
+    uint32_t len);
+
+
+void
+snx_lane_open(snx_lane_t *lane, snx_queue_t *queue, uint32_t pid,
+    uint64_t start_ticks)
+{
+    uint32_t  n;
+    uint64_t  word;
+
+    memset(lane, 0, sizeof(snx_lane_t));
+
+    n = snx_queue_count(queue);
+
+    lane->queue = queue;
+    lane->pid = pid & SNX_PID_MASK;
+    lane->hint = (n == 0) ? 0 : lane->pid % n;
+
+    snx_queue_disown(queue, lane->pid);
+
+    /*
+     * Noted before the first claim, so that a kill between claiming and
+     * noting cannot happen.  Relaxed: one word, complete in itself.
+     */
+
+    word = start_ticks << SNX_PID_BITS | lane->pid;
+    atomic_store_explicit(&queue->process[lane->pid % SNX_PROCESSES_N], word,
+                          memory_order_relaxed);
+}
+
+
+void
+snx_lane_close(snx_lane_t *lane)
+{
+    int  i;
+
+    for (i = 0; i < SNX_LANES_N; i++) {
+        snx_lane_retire(&lane->open[i]);
+    }
+}
+
+
+/* Gives a segment back to be drained; somebody else may have done so. */
+
+static void
+snx_lane_retire(snx_lane_open_t *o)
+{
+    uint64_t  state;
+
+    if (o->segment == NULL) {
+        return;
+    }
+
+    state = o->state;
+    (void) atomic_compare_exchange_strong_explicit(&o->segment->state, &state,
+                            snx_state_to(state, SNX_PHASE_CLOSED),
+                            memory_order_release, memory_order_relaxed);
+    o->segment = NULL;
+}
+
+
+/* Makes the own segment BUSY if it has room for step bytes. */
+
+static int
+snx_lane_enter(snx_lane_open_t *o, uint32_t step)
+{
+    uint64_t  state, head;
+
+    if (o->segment == NULL) {
+        return 0;
+    }
+
+    head = atomic_load_explicit(&o->segment->head, memory_order_relaxed);
+
+    if (step > SNX_SEGMENT_DATA - o->offset
+        || snx_mark_broken(head, snx_epoch(o->state)))
+    {
+        snx_lane_retire(o);
+        return 0;
+    }
+
+    /*
+     * Acquire: nothing is written into the segment before it is known that
+     * no sweep has taken it away.
+     */
+
+    state = o->state;
+
+    if (!atomic_compare_exchange_strong_explicit(&o->segment->state, &state,
+                            snx_state_to(state, SNX_PHASE_BUSY),
+                            memory_order_acquire, memory_order_relaxed))
+    {
+        o->segment = NULL;
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* Finds a free segment and makes it the lane's, BUSY and empty. */
+
+static snx_rc_t
+snx_lane_claim(snx_lane_t *lane, snx_lane_class_t class)
+{
+    uint32_t      i, k, n, nfree;
+    snx_queue_t  *queue;
+
+    queue = lane->queue;
+    n = snx_queue_count(queue);
+
+    if (class == SNX_LANE_BULK) {
+        nfree = n - snx_queue_used(queue);
+
+        if (nfree < n / 4 + (n % 4 != 0)) {
+            return SNX_FULL;
+        }
+    }
+
+    for (k = 0; k < n; k++) {
+        i = (lane->hint + k) % n;
+
+        if (atomic_load_explicit(&queue->used[i], memory_order_relaxed) == 0
+            && snx_lane_take(lane, class, i))
+        {
+            lane->hint = i;
+            return SNX_OK;
+        }
+    }
+
+    return SNX_FULL;
+}
+
+
+static int
+snx_lane_take(snx_lane_t *lane, snx_lane_class_t class, uint32_t i)
+{
+    uint32_t          epoch;
+    uint64_t          state, busy, seq;
+    snx_segment_t    *segment;
+    snx_lane_open_t  *o;
+
+    segment = snx_queue_segment(lane->queue, i);
+    state = atomic_load_explicit(&segment->state, memory_order_relaxed);
+    epoch = snx_epoch(state);
+    busy = snx_state(epoch, lane->pid, class, SNX_PHASE_BUSY);
+
+    /* acquire: whoever freed it has read its records before */
+
+    if (snx_state_phase(state) != SNX_PHASE_FREE
+        || !atomic_compare_exchange_strong_explicit(&segment->state, &state,
+                            busy, memory_order_acquire, memory_order_relaxed))
+    {
+        return 0;
+    }
+
+    /* a reader that meets bytes written below also meets the new state */
+
+    atomic_thread_fence(memory_order_release);
+
+    atomic_store_explicit(&lane->queue->used[i], 1, memory_order_relaxed);
+
+    /*
+     * Release: a pass whose limit is above seq sees all that this process
+     * published in segments before.
+     */
+
+    seq = atomic_fetch_add_explicit(&lane->queue->next_seq, 1,
+                                    memory_order_release);
+
+    atomic_store_explicit(&segment->seq, seq, memory_order_relaxed);
+    atomic_store_explicit(&segment->tail, snx_mark(epoch, 0, 0),
+                          memory_order_relaxed);
+
+    o = &lane->open[class];
+    o->segment = segment;
+    o->state = snx_state_to(busy, SNX_PHASE_OPEN);
+    o->offset = 0;
+    o->records = 0;
+
+    return 1;
+}
+
+
+snx_rc_t
+snx_lane_put(snx_lane_t *lane, snx_lane_class_t class, uint16_t kind,
+    const void *p, size_t len)
+{
+    snx_rc_t          rc;
+    snx_lane_open_t  *o;
+
+    if (len > SNX_RECORD_MAX - sizeof(snx_rechead_t)) {
+        return SNX_TOO_BIG;
+    }
+
+    o = &lane->open[class];
+
+    if (!snx_lane_enter(o, snx_rechead_step((uint32_t) len))) {
+        rc = snx_lane_claim(lane, class);
+
+        if (rc != SNX_OK) {
+            return rc;
+        }
+    }
+
+    snx_lane_write(o, kind, p, (uint32_t) len);
+
+    return SNX_OK;
+}
+
+
+/* The segment is BUSY and has room. */
+
+static void
+snx_lane_write(snx_lane_open_t *o, uint16_t kind, const void *p, uint32_t len)
+{
+    uint32_t        epoch;
+    uint64_t        busy;
+    snx_rechead_t  *rec;
+
+    epoch = snx_epoch(o->state);
+    rec = snx_segment_record(o->segment, o->offset);
+
+    /* relaxed: nobody looks behind tail */
+
+    atomic_store_explicit(&rec->claim, snx_word(epoch, 0),
+                          memory_order_relaxed);
+    atomic_store_explicit(&rec->head, snx_rechead(epoch, kind, len),
+                          memory_order_relaxed);
+
+    if (len != 0) {
+        memcpy(rec + 1, p, len);
+    }
+
+    o->offset += snx_rechead_step(len);
+    o->records++;
+
+    /* publish */
+
+    atomic_store_explicit(&o->segment->tail,
+                          snx_mark(epoch, o->records, o->offset),
+                          memory_order_release);
+
+    /* release: a sweep that closes an OPEN segment knows its last tail */
+
+    busy = snx_state_to(o->state, SNX_PHASE_BUSY);
+
+    if (!atomic_compare_exchange_strong_explicit(&o->segment->state, &busy,
+                            o->state, memory_order_release,
+                            memory_order_relaxed))
+    {
+        o->segment = NULL;
+    }
+}

@@ -1,0 +1,81 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ */
+
+
+#include "snx_random.h"
+
+
+static inline uint64_t
+snx_random_rotl(uint64_t x, unsigned k)
+{
+    return (x << k) | (x >> (64 - k));
+}
+
+
+void
+snx_random_seed(snx_random_t *random, const void *entropy)
+{
+    memcpy(random->s, entropy, sizeof(random->s));
+
+    if ((random->s[0] | random->s[1] | random->s[2] | random->s[3]) == 0) {
+        random->s[0] = 0x9e3779b97f4a7c15u;
+    }
+}
+
+
+uint64_t
+snx_random_next(snx_random_t *random)
+{
+    uint64_t   result, t, *s;
+
+    s = random->s;
+    result = snx_random_rotl(s[1] * 5, 7) * 9;
+    t = s[1] << 17;
+
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = snx_random_rotl(s[3], 45);
+
+    return result;
+}
+
+
+void
+snx_random_id(snx_random_t *random, void *out, size_t len)
+{
+    size_t          n, i;
+    uint64_t        bits;
+    unsigned char  *p;
+
+    p = out;
+
+    for (i = 0; i < len; i += n) {
+        bits = snx_random_next(random);
+        n = len - i < sizeof(bits) ? len - i : sizeof(bits);
+        memcpy(p + i, &bits, n);
+    }
+
+    for (i = 0; i < len; i++) {
+        if (p[i] != 0) {
+            return;
+        }
+    }
+
+    /* Sentry and W3C refuse zero ids */
+
+    if (len != 0) {
+        p[len - 1] = 1;
+    }
+}
+
+
+double
+snx_random_unit(snx_random_t *random)
+{
+    return (double) (snx_random_next(random) >> 11) * 0x1.0p-53;
+}

@@ -1,0 +1,220 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * A record: what one request (or one fact) leaves in a lane for the sender.
+ * A flat list of length-prefixed fields in host byte order, no JSON, no
+ * pointers, complete in itself: the sender of another generation, with
+ * another configuration, can send it.
+ *
+ * DESIGN.  Field: u16 id, u16 key_len, u32 len, then len bytes, of which the
+ * first key_len are the key (a header name, a tag name, or one of the packed
+ * structures below) and the rest the value.  Numbers are 8 bytes.  Because a
+ * record has no internal offsets, constants of a location are packed once at
+ * configuration time and copied in front of every record with one memcpy.
+ */
+
+
+#ifndef SNX_RECORD_H_INCLUDED
+#define SNX_RECORD_H_INCLUDED
+
+
+#include "snx.h"
+
+
+typedef enum {
+    SNX_KIND_EVENT = 1,        /* error event */
+    SNX_KIND_TRANSACTION = 2
+} snx_kind_t;
+
+
+/*
+ * S string, N number (int64), P pair (key, value), X packed key (structure)
+ * and value.  "*" may repeat.  Unknown ids are skipped by readers.
+ */
+
+typedef enum {
+    /* identity, constant per location */
+    SNX_F_DSN = 1,             /* S  as configured, with the key */
+    SNX_F_ENVIRONMENT,         /* S */
+    SNX_F_RELEASE,             /* S */
+    SNX_F_SERVER_NAME,         /* S  host, event's server_name */
+    SNX_F_NGINX_VERSION,       /* S  "1.22.1" */
+    SNX_F_LOCATION,            /* S  location's name, "/api/" */
+    SNX_F_VHOST,               /* S  first server_name of the server block */
+
+    /* event */
+    SNX_F_EVENT_ID = 20,       /* S  16 raw bytes */
+    SNX_F_TIMESTAMP_US,        /* N  end of the request, us since the epoch */
+    SNX_F_START_US,            /* N  start of the request */
+    SNX_F_LEVEL,               /* N  snx_level_t */
+    SNX_F_TRACE_ID,            /* S  16 raw bytes */
+    SNX_F_SPAN_ID,             /* S  8 raw bytes */
+    SNX_F_PARENT_SPAN_ID,      /* S  8 raw bytes */
+    SNX_F_SAMPLED,             /* N  0, 1; absent: no decision */
+    SNX_F_TRANSACTION,         /* S */
+    SNX_F_TRANSACTION_SOURCE,  /* S  "route", "url", "custom" */
+    SNX_F_FINGERPRINT,         /* S* */
+    SNX_F_EXC_TYPE,            /* S  "UpstreamError" */
+    SNX_F_EXC_VALUE,           /* S */
+    SNX_F_EXC_ERRNO,           /* N */
+    SNX_F_TAG,                 /* P* */
+    SNX_F_CONTEXT,             /* P* key "context\0name" */
+    SNX_F_USER,                /* P* key id, username, email, ip_address */
+    SNX_F_MESSAGE,             /* S  logentry of events without exception */
+
+    /* request and response */
+    SNX_F_METHOD = 60,         /* S */
+    SNX_F_URL,                 /* S  absolute, no query, scrubbed */
+    SNX_F_QUERY,               /* S  without "?", scrubbed */
+    SNX_F_HEADER,              /* P* scrubbed */
+    SNX_F_COOKIE,              /* P* scrubbed, only with PII */
+    SNX_F_REMOTE_ADDR,         /* S  only with PII */
+    SNX_F_REMOTE_PORT,         /* N  only with PII */
+    SNX_F_SERVER_ADDR,         /* S */
+    SNX_F_SERVER_PORT,         /* N */
+    SNX_F_PROTOCOL,            /* S  "HTTP/1.1" */
+    SNX_F_STATUS,              /* N  final status */
+    SNX_F_BODY_DATA,           /* S  request body, filtered */
+    SNX_F_BODY_SIZE,           /* N  request body bytes */
+    SNX_F_RESPONSE_BYTES,      /* N  response body bytes */
+
+    /* contexts.nginx */
+    SNX_F_WORKER_PID = 100,    /* N */
+    SNX_F_CONNECTION,          /* N  $connection */
+    SNX_F_CONNECTION_REQUESTS, /* N  $connection_requests */
+    SNX_F_REQUEST_TIME_MS,     /* N */
+    SNX_F_REQUEST_LENGTH,      /* N  bytes, $request_length */
+    SNX_F_BYTES_SENT,          /* N  bytes, $bytes_sent */
+    SNX_F_TLS_PROTOCOL,        /* S */
+    SNX_F_TLS_CIPHER,          /* S */
+    SNX_F_CACHE_STATUS,        /* S  "MISS" */
+    SNX_F_UPSTREAM,            /* X* snx_upstream_t, value = address */
+    SNX_F_UPSTREAM_URL,        /* S  scrubbed */
+    SNX_F_HELD_BACK,           /* N  events of this group not sent */
+
+    /* explanations */
+    SNX_F_BREADCRUMB = 140,    /* X* snx_breadcrumb_t, value = message */
+    SNX_F_FRAME,               /* X* snx_frame_t, value = see below */
+
+    SNX_F_TRUNCATED = 200      /* N  fields left out for lack of room */
+} snx_field_id_t;
+
+
+typedef enum {
+    SNX_LEVEL_DEBUG = 0,
+    SNX_LEVEL_INFO,
+    SNX_LEVEL_WARNING,
+    SNX_LEVEL_ERROR,
+    SNX_LEVEL_FATAL
+} snx_level_t;
+
+
+/* Times in ms, -1 when unknown; sizes in bytes; status 0 when none came. */
+
+typedef struct {
+    int32_t    status;
+    int32_t    connect_ms;
+    int32_t    header_ms;
+    int32_t    response_ms;
+    int64_t    bytes_sent;
+    int64_t    bytes_received;
+} snx_upstream_t;
+
+
+typedef struct {
+    int64_t    time_us;
+    uint8_t    level;          /* snx_level_t */
+    uint8_t    category;       /* snx_crumb_t */
+    uint8_t    reserved[6];
+} snx_breadcrumb_t;
+
+
+typedef enum {
+    SNX_CRUMB_LOG = 0,         /* error_log line */
+    SNX_CRUMB_REQUEST,
+    SNX_CRUMB_NAVIGATION,      /* internal redirects */
+    SNX_CRUMB_UPSTREAM,
+    SNX_CRUMB_RESPONSE
+} snx_crumb_t;
+
+
+/* Value: "file\0function\0context line". */
+
+typedef struct {
+    uint32_t   line;
+    uint32_t   reserved;
+} snx_frame_t;
+
+
+/* Writing.  The writer owns nothing; buf must outlive it. */
+
+typedef struct {
+    unsigned char  *start;
+    unsigned char  *pos;
+    unsigned char  *end;
+    uint32_t        left_out;  /* fields that did not fit */
+} snx_rec_writer_t;
+
+
+/*
+ * Starts a record of at most cap bytes in buf.  Cost: constant.
+ * Fields are added in order of importance: one that does not fit is left out
+ * whole and counted in left_out, the rest of the record stays valid.
+ */
+void snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap);
+
+/* Empty values are left out: absence is the only spelling of "none". */
+void snx_rec_str(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t value);
+void snx_rec_num(snx_rec_writer_t *w, snx_field_id_t id, int64_t value);
+
+/* As snx_rec_str with a key; a pair with an empty key is left out. */
+void snx_rec_pair(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key,
+    snx_str_t value);
+
+/* Copies fields that an earlier writer packed (constants of a location). */
+void snx_rec_raw(snx_rec_writer_t *w, snx_str_t packed);
+
+/*
+ * Room for a value of at most *cap bytes that the caller writes in place;
+ * NULL when less than want bytes are left.  snx_rec_close() with the length
+ * used (0 takes the field back).  Nothing else may be added in between.
+ */
+unsigned char *snx_rec_open(snx_rec_writer_t *w, snx_field_id_t id,
+    snx_str_t key, size_t want, size_t *cap);
+void snx_rec_close(snx_rec_writer_t *w, size_t used);
+
+/* Ends the record: returns its length (SNX_F_TRUNCATED added if needed). */
+size_t snx_rec_end(snx_rec_writer_t *w);
+
+
+/* Reading. */
+
+typedef struct {
+    const unsigned char  *pos;
+    const unsigned char  *end;
+} snx_rec_reader_t;
+
+
+typedef struct {
+    snx_field_id_t   id;
+    snx_str_t        key;
+    snx_str_t        value;
+    int64_t          num;      /* when value is 8 bytes long, else 0 */
+} snx_field_t;
+
+
+void snx_rec_read(snx_rec_reader_t *r, snx_str_t record);
+
+/*
+ * Next field.  Returns SNX_OK, SNX_DONE at the end, SNX_INVALID when a
+ * length leaves the record (nothing outside it is ever read).
+ * Memory: f points into the record.
+ */
+snx_rc_t snx_rec_next(snx_rec_reader_t *r, snx_field_t *f);
+
+/* First field with that id: SNX_OK, SNX_DONE when absent, SNX_INVALID. */
+snx_rc_t snx_rec_find(snx_str_t record, snx_field_id_t id, snx_field_t *f);
+
+
+#endif /* SNX_RECORD_H_INCLUDED */

@@ -1,0 +1,255 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * What the files of the filter share; for snx_scrub*.c alone.  Who uses whom:
+ *
+ *   snx_scrub_text.c   free text           (snx_scrub_value.c: where a value
+ *        |                                  in free text ends)
+ *   snx_scrub_url.c    URL, path, query
+ *        |
+ *   snx_scrub_find.c   does this piece hide a secret?
+ *        |
+ *   snx_scrub.c        the deny list
+ *
+ * Bytes are looked at as characters behind up to SNX_SCRUB_LEVELS layers of
+ * percent-encoding, whatever the mixture: "%2574oken" reads "token".
+ */
+
+
+#ifndef SNX_SCRUB_PARTS_H_INCLUDED
+#define SNX_SCRUB_PARTS_H_INCLUDED
+
+
+#include "snx_scrub.h"
+
+
+#define SNX_SCRUB_LEVELS       3
+
+/* What snx_scrub_flags() says of a key. */
+
+#define SNX_SCRUB_ANY          0x01    /* its value is secret */
+#define SNX_SCRUB_WORD         0x02    /* a term is a word: "X-Auth", "keys" */
+#define SNX_SCRUB_HARD         0x04    /* and one that is rarely harmless */
+
+
+/*
+ * Output that stops for good at the first thing that does not fit: plain
+ * bytes may be cut anywhere, SNX_FILTERED is written whole or not at all.
+ */
+
+typedef struct {
+    unsigned char  *start;
+    unsigned char  *pos;
+    unsigned char  *end;
+    unsigned        full:1;
+} snx_scrub_out_t;
+
+
+static inline int
+snx_scrub_digit(unsigned char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+
+static inline int
+snx_scrub_alpha(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+
+static inline int
+snx_scrub_upper(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+
+static inline int
+snx_scrub_alnum(unsigned char c)
+{
+    return snx_scrub_alpha(c) || snx_scrub_digit(c);
+}
+
+
+static inline unsigned char
+snx_scrub_lower(unsigned char c)
+{
+    return snx_scrub_upper(c) ? (unsigned char) (c | 0x20) : c;
+}
+
+
+static inline int
+snx_scrub_blank(unsigned char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+
+static inline int
+snx_scrub_space(unsigned char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+
+static inline int
+snx_scrub_quote(unsigned char c)
+{
+    return c == '"' || c == '\'' || c == '`';
+}
+
+
+/* Characters of an opaque token: base64url. */
+
+static inline int
+snx_scrub_b64(unsigned char c)
+{
+    return snx_scrub_alnum(c) || c == '-' || c == '_';
+}
+
+
+static inline size_t
+snx_scrub_len(const unsigned char *p, const unsigned char *end)
+{
+    return (size_t) (end - p);
+}
+
+
+/* First c in p..end, or end. */
+
+static inline const unsigned char *
+snx_scrub_seek(const unsigned char *p, const unsigned char *end, int c)
+{
+    const unsigned char  *found;
+
+    found = (p < end) ? memchr(p, c, snx_scrub_len(p, end)) : NULL;
+
+    return (found == NULL) ? end : found;
+}
+
+
+/* Whether p..end begins with the literal, in that very case. */
+
+#define snx_scrub_starts(p, end, lit)                                         \
+    (snx_scrub_len(p, end) >= sizeof(lit) - 1                                 \
+     && memcmp(p, lit, sizeof(lit) - 1) == 0)
+
+
+/*
+ * The deny list (snx_scrub.c).
+ */
+
+/*
+ * Reads the character at p (p < end) behind its percent-encoding; returns
+ * how many bytes it takes.
+ */
+size_t snx_scrub_unquote(const unsigned char *p, const unsigned char *end,
+    unsigned char *c);
+
+
+static inline size_t
+snx_scrub_char(const unsigned char *p, const unsigned char *end,
+    unsigned char *c)
+{
+    if (*p != '%') {
+        *c = *p;
+        return 1;
+    }
+
+    return snx_scrub_unquote(p, end, c);
+}
+
+
+/*
+ * How many bytes the lower-case term takes at p, 0 when it is not there.
+ * "+" reads as a blank, "_" also as "-".  *last is set to the last character.
+ */
+size_t snx_scrub_at(const unsigned char *p, const unsigned char *end,
+    snx_str_t term, unsigned char *last);
+
+/* Flags of the terms that begin at p; prev stands before it, 0 nothing. */
+unsigned snx_scrub_term(const snx_scrub_t *scrub, unsigned char prev,
+    const unsigned char *p, const unsigned char *end);
+
+/* Flags of all terms in a key. */
+unsigned snx_scrub_flags(const snx_scrub_t *scrub, const unsigned char *p,
+    const unsigned char *end);
+
+/* Whether a header of that name tells who the user is. */
+int snx_scrub_identifies(const unsigned char *p, const unsigned char *end);
+
+
+/*
+ * Hidden secrets (snx_scrub_find.c).
+ */
+
+/* Where a token of a well-known shape (JWT, ghp_...) begins, or end. */
+const unsigned char *snx_scrub_shape(const unsigned char *p,
+    const unsigned char *end);
+
+/*
+ * Whether p..end, the value of a harmless key, hides a secret behind any
+ * encoding: a token of known shape, a sensitive key with a value, userinfo,
+ * credentials of an authentication scheme.
+ */
+int snx_scrub_found(const snx_scrub_t *scrub, const unsigned char *p,
+    const unsigned char *end);
+
+/* The last "@", percent-encoded or not, or NULL. */
+const unsigned char *snx_scrub_last_at(const unsigned char *p,
+    const unsigned char *end);
+
+
+/*
+ * Writing (snx_scrub_url.c).
+ */
+
+void snx_scrub_begin(snx_scrub_out_t *out, void *buf, size_t cap);
+void snx_scrub_copy(snx_scrub_out_t *out, const unsigned char *p,
+    const unsigned char *end);
+void snx_scrub_filtered(snx_scrub_out_t *out);
+
+void snx_scrub_write_url(const snx_scrub_t *scrub, snx_scrub_out_t *out,
+    const unsigned char *p, const unsigned char *end);
+
+/* host[:port] with what stands before "@"; returns where it ended. */
+const unsigned char *snx_scrub_write_host(const snx_scrub_t *scrub,
+    snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
+
+
+/*
+ * Values in free text (snx_scrub_value.c): where one ends.
+ */
+
+/* After the quote that closes the one at p, or end; *close is its place. */
+const unsigned char *snx_scrub_value_quoted(const unsigned char *p,
+    const unsigned char *end, const unsigned char **close);
+
+/* A run without blanks, trailing punctuation left out. */
+const unsigned char *snx_scrub_value_run(const unsigned char *p,
+    const unsigned char *end);
+
+/* As above, for URLs: "&" and "," are part of them. */
+const unsigned char *snx_scrub_value_url(const unsigned char *p,
+    const unsigned char *end);
+
+/* {...} or [...], then what adheres to it. */
+const unsigned char *snx_scrub_value_nested(const unsigned char *p,
+    const unsigned char *end);
+
+/* The rest of the line, without the ", client: ..." that nginx appends. */
+const unsigned char *snx_scrub_value_line(const unsigned char *p,
+    const unsigned char *end);
+
+/* The quote that ends a field such as request: "..." of an nginx line. */
+const unsigned char *snx_scrub_value_field(const unsigned char *p,
+    const unsigned char *end);
+
+/* Whether the word p..end looks like a secret, not like English. */
+int snx_scrub_value_like(const unsigned char *p, const unsigned char *end);
+
+
+#endif /* SNX_SCRUB_PARTS_H_INCLUDED */

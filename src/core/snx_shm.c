@@ -1,0 +1,259 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * The shared area: [ snx_shm_t | queue ], and the accounts kept per project.
+ */
+
+
+#include "snx_shm.h"
+#include "snx_text.h"
+
+
+#define SNX_SHM_ALIGN          64
+#define SNX_SHM_HEADER_SIZE                                                   \
+    ((sizeof(snx_shm_t) + SNX_SHM_ALIGN - 1) / SNX_SHM_ALIGN * SNX_SHM_ALIGN)
+
+/* how often a reader meets a writer of four words before it gives up */
+#define SNX_SHM_READ_TRIES     64
+
+
+static snx_project_t *snx_shm_find(snx_shm_t *shm, snx_str_t dsn);
+
+
+size_t
+snx_shm_size(size_t queue_bytes)
+{
+    return SNX_SHM_HEADER_SIZE + snx_queue_size(queue_bytes);
+}
+
+
+snx_shm_t *
+snx_shm_init(void *mem, size_t size, uint32_t entropy)
+{
+    snx_shm_t      *shm;
+    unsigned char  *queue;
+
+    if (size < SNX_SHM_HEADER_SIZE) {
+        return NULL;
+    }
+
+    queue = (unsigned char *) mem + SNX_SHM_HEADER_SIZE;
+
+    if (snx_queue_init(queue, size - SNX_SHM_HEADER_SIZE, entropy) == NULL) {
+        return NULL;
+    }
+
+    shm = mem;
+    shm->magic = SNX_SHM_MAGIC;
+    shm->header_size = SNX_SHM_HEADER_SIZE;
+    shm->size = size;
+
+    return shm;
+}
+
+
+int
+snx_shm_valid(const void *mem, size_t size)
+{
+    const snx_shm_t      *shm;
+    const unsigned char  *queue;
+
+    if (size < SNX_SHM_HEADER_SIZE) {
+        return 0;
+    }
+
+    shm = mem;
+
+    if (shm->magic != SNX_SHM_MAGIC || shm->header_size != SNX_SHM_HEADER_SIZE
+        || shm->size != size)
+    {
+        return 0;
+    }
+
+    queue = (const unsigned char *) mem + SNX_SHM_HEADER_SIZE;
+
+    return snx_queue_valid(queue, size - SNX_SHM_HEADER_SIZE);
+}
+
+
+snx_queue_t *
+snx_shm_queue(snx_shm_t *shm)
+{
+    return (snx_queue_t *) ((unsigned char *) shm + SNX_SHM_HEADER_SIZE);
+}
+
+
+static snx_project_t *
+snx_shm_find(snx_shm_t *shm, snx_str_t dsn)
+{
+    size_t          i;
+    snx_project_t  *project;
+
+    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
+        project = &shm->projects[i];
+
+        /* acquire: dsn was written before used */
+
+        if (!atomic_load_explicit(&project->used, memory_order_acquire)) {
+            break;
+        }
+
+        if (project->dsn_len == dsn.len
+            && memcmp(project->dsn, dsn.data, dsn.len) == 0)
+        {
+            return project;
+        }
+    }
+
+    return NULL;
+}
+
+
+snx_project_t *
+snx_shm_project(snx_shm_t *shm, snx_str_t dsn, snx_str_t label)
+{
+    size_t          i, n;
+    snx_project_t  *project;
+
+    if (dsn.len == 0 || dsn.len > SNX_DSN_MAX) {
+        return NULL;
+    }
+
+    project = snx_shm_find(shm, dsn);
+
+    if (project != NULL || label.len == 0) {
+        return project;
+    }
+
+    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
+        project = &shm->projects[i];
+
+        if (atomic_load_explicit(&project->used, memory_order_relaxed)) {
+            continue;
+        }
+
+        memcpy(project->dsn, dsn.data, dsn.len);
+        project->dsn_len = (uint32_t) dsn.len;
+
+        n = snx_text_utf8(label, project->label, sizeof(project->label) - 1,
+                          NULL);
+        project->label[n] = '\0';
+
+        atomic_store_explicit(&project->used, 1, memory_order_release);
+
+        return project;
+    }
+
+    return NULL;
+}
+
+
+snx_str_t
+snx_lost_name(snx_lost_t lost)
+{
+    static const snx_str_t  names[SNX_LOST_N] = {
+        snx_string("queue_overflow"),
+        snx_string("ratelimit_backoff"),
+        snx_string("network_error"),
+        snx_string("send_error"),
+        snx_string("internal_sdk_error"),
+        snx_string("sample_rate"),
+        snx_string("event_processor"),
+        snx_string("backpressure"),
+        snx_string("rate_limited"),
+        snx_string("shutdown"),
+        snx_string("corrupt"),
+    };
+
+    if ((unsigned) lost >= SNX_LOST_N) {
+        return snx_cstr("unknown");
+    }
+
+    return names[lost];
+}
+
+
+void
+snx_project_lose(snx_project_t *project, snx_lost_t lost,
+    snx_category_t category, uint64_t n)
+{
+    if ((unsigned) lost >= SNX_LOST_N || (unsigned) category >= SNX_CATS_N) {
+        return;
+    }
+
+    /* relaxed: a count orders nothing */
+
+    (void) atomic_fetch_add_explicit(&project->counters.lost[lost][category],
+                                     n, memory_order_relaxed);
+}
+
+
+/*
+ * A sender killed inside leaves seq odd: the next one to write starts from
+ * that odd number, until then there is nothing to read.
+ */
+
+void
+snx_project_error(snx_project_t *project, uint32_t status, uint64_t epoch_ms,
+    snx_str_t text)
+{
+    size_t             n;
+    uint32_t           seq;
+    snx_last_error_t  *last;
+
+    last = &project->last_error;
+    seq = atomic_load_explicit(&last->seq, memory_order_relaxed) | 1;
+
+    atomic_store_explicit(&last->seq, seq, memory_order_relaxed);
+
+    /* the odd number is seen before any of what follows */
+
+    atomic_thread_fence(memory_order_release);
+
+    atomic_store_explicit(&last->status, status, memory_order_relaxed);
+    atomic_store_explicit(&last->epoch_ms, epoch_ms, memory_order_relaxed);
+
+    n = snx_text_utf8(text, last->text, SNX_LAST_ERROR_MAX - 1, NULL);
+    memset(&last->text[n], 0, SNX_LAST_ERROR_MAX - n);
+
+    atomic_store_explicit(&last->seq, seq + 1, memory_order_release);
+}
+
+
+int
+snx_project_last_error(const snx_project_t *project, uint32_t *status,
+    uint64_t *epoch_ms, char text[SNX_LAST_ERROR_MAX])
+{
+    int                      i;
+    uint32_t                 seq;
+    const snx_last_error_t  *last;
+
+    last = &project->last_error;
+
+    for (i = 0; i < SNX_SHM_READ_TRIES; i++) {
+        seq = atomic_load_explicit(&last->seq, memory_order_acquire);
+
+        if (seq == 0) {
+            return 0;
+        }
+
+        *status = atomic_load_explicit(&last->status, memory_order_relaxed);
+        *epoch_ms = atomic_load_explicit(&last->epoch_ms,
+                                         memory_order_relaxed);
+        memcpy(text, last->text, SNX_LAST_ERROR_MAX);
+        text[SNX_LAST_ERROR_MAX - 1] = '\0';
+
+        /* all of the above is read before seq is compared */
+
+        atomic_thread_fence(memory_order_acquire);
+
+        if (seq % 2 == 0
+            && seq == atomic_load_explicit(&last->seq, memory_order_relaxed))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

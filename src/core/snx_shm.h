@@ -1,0 +1,140 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * The shared memory of one nginx: lease, projects (one per DSN: counters,
+ * rate limits, last error), queue.  Owns the layout; all members are atomics
+ * or written once before they are published.
+ */
+
+
+#ifndef SNX_SHM_H_INCLUDED
+#define SNX_SHM_H_INCLUDED
+
+
+#include <stdatomic.h>
+
+#include "snx.h"
+#include "snx_lane.h"
+#include "snx_lease.h"
+#include "snx_limit.h"
+
+
+#define SNX_SHM_MAGIC          0x534e5831u     /* "SNX1": change with layout */
+
+
+/*
+ * Why something was not delivered.  The first ones carry Sentry's client
+ * report reasons; the last are told to people only.
+ */
+
+typedef enum {
+    SNX_LOST_QUEUE_OVERFLOW = 0,
+    SNX_LOST_RATELIMIT_BACKOFF,
+    SNX_LOST_NETWORK_ERROR,
+    SNX_LOST_SEND_ERROR,
+    SNX_LOST_INTERNAL,         /* internal_sdk_error: too big, no memory */
+    SNX_LOST_SAMPLE_RATE,      /* not captured, by sentry_sample_rate */
+    SNX_LOST_IGNORED,          /* event_processor: routes, sentry_ignore */
+    SNX_LOST_BACKPRESSURE,
+    SNX_LOST_REPORTED_N,       /* above: in client reports */
+    SNX_LOST_RATE_LIMITED = SNX_LOST_REPORTED_N,   /* 429: Sentry counted */
+    SNX_LOST_SHUTDOWN,         /* left in the queue when nginx ended */
+    SNX_LOST_CORRUPT,          /* queue memory was damaged */
+    SNX_LOST_N
+} snx_lost_t;
+
+
+/*
+ * Counters of one project.  captured counts what was to be sent; so
+ *
+ *   captured = delivered + lost (but sample_rate and ignored) + in the queue
+ *
+ * delivered is what Sentry answered with 2xx.
+ */
+
+typedef struct {
+    _Atomic uint64_t   captured[SNX_CATS_N];
+    _Atomic uint64_t   delivered[SNX_CATS_N];
+    _Atomic uint64_t   lost[SNX_LOST_N][SNX_CATS_N];
+    _Atomic uint64_t   reported[SNX_LOST_REPORTED_N][SNX_CATS_N];
+    _Atomic uint64_t   bytes_sent;         /* compressed, envelopes answered */
+    _Atomic uint64_t   requests;           /* deliveries that were answered */
+    _Atomic uint64_t   retries;            /* deliveries without an answer */
+} snx_counters_t;
+
+
+/* Last failure, written by the sender alone under a sequence counter. */
+
+#define SNX_LAST_ERROR_MAX     256
+
+typedef struct {
+    _Atomic uint32_t   seq;                /* odd while it is written */
+    _Atomic uint32_t   status;             /* HTTP status, 0 none came */
+    _Atomic uint64_t   epoch_ms;           /* when */
+    char               text[SNX_LAST_ERROR_MAX];   /* terminated */
+} snx_last_error_t;
+
+
+typedef struct {
+    _Atomic uint32_t   used;               /* dsn and label are valid */
+    uint32_t           dsn_len;
+    char               dsn[SNX_DSN_MAX];   /* identity; never shown */
+    char               label[320];         /* "host/project", shown */
+    snx_limits_t       limits;
+    snx_counters_t     counters;
+    snx_last_error_t   last_error;
+    _Atomic uint64_t   unreachable_ms;     /* since when, monotonic; 0 fine */
+} snx_project_t;
+
+
+typedef struct {
+    uint32_t           magic;
+    uint32_t           header_size;
+    uint64_t           size;
+    _Atomic uint32_t   generation;         /* configurations seen */
+    _Atomic uint32_t   segments_corrupt;
+    snx_lease_t        lease;
+    snx_project_t      projects[SNX_DSNS_MAX_N];
+} snx_shm_t;
+
+
+/* Bytes needed for a queue of queue_bytes. */
+size_t snx_shm_size(size_t queue_bytes);
+
+/*
+ * Lays the area out in size zeroed bytes; NULL when it is too small.
+ * Threads: before any other process uses it.
+ */
+snx_shm_t *snx_shm_init(void *mem, size_t size, uint32_t entropy);
+
+/* Whether size bytes at mem hold an area of this very layout. */
+int snx_shm_valid(const void *mem, size_t size);
+
+snx_queue_t *snx_shm_queue(snx_shm_t *shm);
+
+/*
+ * The project of a DSN, made when it is new and there is room, else NULL.
+ * label is copied.  Threads: making only by the master while it configures;
+ * with label empty it only looks up, from anywhere.
+ */
+snx_project_t *snx_shm_project(snx_shm_t *shm, snx_str_t dsn,
+    snx_str_t label);
+
+/* "queue_overflow", ...: the name in status page and client report. */
+snx_str_t snx_lost_name(snx_lost_t lost);
+
+/* Adds to lost[]; for producers and the sender. */
+void snx_project_lose(snx_project_t *project, snx_lost_t lost,
+    snx_category_t category, uint64_t n);
+
+/* Sender only. text is cut; never a key or a payload. */
+void snx_project_error(snx_project_t *project, uint32_t status,
+    uint64_t epoch_ms, snx_str_t text);
+
+/* A consistent copy of the last error; 0 when there was none. */
+int snx_project_last_error(const snx_project_t *project, uint32_t *status,
+    uint64_t *epoch_ms, char text[SNX_LAST_ERROR_MAX]);
+
+
+#endif /* SNX_SHM_H_INCLUDED */

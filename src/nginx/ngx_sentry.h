@@ -1,0 +1,371 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * The glue between nginx and the core: configuration structures, the request
+ * context and the functions the glue's files offer each other.  Includes no
+ * curl and no cJSON; configuration is read-only once it is parsed.
+ */
+
+
+#ifndef NGX_SENTRY_H_INCLUDED
+#define NGX_SENTRY_H_INCLUDED
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "snx.h"
+#include "snx_record.h"
+#include "snx_route.h"
+#include "snx_scrub.h"
+#include "snx_shm.h"
+
+
+/* Bounds of the directives. */
+
+#define NGX_SENTRY_QUEUE_MIN         (256 * 1024)
+#define NGX_SENTRY_QUEUE_MAX         (1024 * 1024 * 1024)
+#define NGX_SENTRY_ENVIRONMENT_MAX   64
+#define NGX_SENTRY_RELEASE_MAX       200
+#define NGX_SENTRY_CONSTANTS_MAX     4096
+
+#define NGX_SENTRY_TICK_MS           500
+
+#define ngx_sentry_str(s)            snx_str((s)->data, (s)->len)
+
+
+/* A DSN as configured; one object for equal strings. */
+
+typedef struct {
+    ngx_str_t               dsn;
+    ngx_str_t               label;         /* "host/project", for people */
+    ngx_str_t               key;
+    ngx_str_t               host;
+    ngx_str_t               project_id;
+    snx_project_t          *project;       /* set when the zone is there */
+    unsigned                announced:1;
+} ngx_sentry_dsn_t;
+
+
+/* A number in 0..1, or a variable that gives one per request. */
+
+typedef struct {
+    double                     value;
+    ngx_http_complex_value_t  *complex;
+} ngx_sentry_rate_t;
+
+
+typedef struct {
+    ngx_str_t                  name;       /* tag; "context\0key"; "id" */
+    ngx_http_complex_value_t   value;
+} ngx_sentry_pair_t;
+
+
+typedef struct {
+    snx_route_t                match;
+    ngx_str_t                  name;       /* name=, may be empty */
+    double                     errors;     /* errors=, -1 not given */
+    double                     traces;     /* traces=, -1 not given */
+    unsigned                   drop_errors:1;
+    unsigned                   drop_traces:1;
+} ngx_sentry_route_t;
+
+
+/* What the environment says; read once per configuration in the master. */
+
+typedef struct {
+    ngx_str_t                  dsn;
+    ngx_str_t                  environment;
+    ngx_str_t                  release;
+    ngx_str_t                  spotlight;
+    double                     sample_rate;        /* -1 not given */
+    double                     traces_sample_rate; /* -1 not given */
+    ngx_int_t                  debug;              /* -1 not given */
+    unsigned                   disabled:1;         /* SENTRY_ENABLED=false */
+    unsigned                   tracing_disabled:1;
+} ngx_sentry_env_t;
+
+
+typedef struct {
+    ngx_sentry_env_t           env;
+    ngx_array_t                dsns;       /* of ngx_sentry_dsn_t * */
+    ngx_array_t                logs;       /* of ngx_sentry_log_t */
+
+    ngx_str_t                  server_name;
+    size_t                     queue;
+    ngx_msec_t                 flush_interval;
+    ngx_msec_t                 timeout;
+    ngx_msec_t                 shutdown_timeout;
+    ngx_uint_t                 compression;
+    ngx_str_t                  proxy;
+    ngx_flag_t                 ssl_verify;
+    ngx_str_t                  trusted_certificate;
+    ngx_str_t                  spotlight;  /* URL, empty: off */
+    ngx_flag_t                 debug;
+
+    ngx_http_handler_pt        stub_status;
+    ngx_shm_zone_t            *zone;
+    snx_shm_t                 *shm;
+    uint16_t                   generation;
+
+    unsigned                   handlers:1; /* sentry_status is used */
+    unsigned                   spotlight_set:1;
+    unsigned                   proxy_set:1;
+} ngx_sentry_main_conf_t;
+
+
+typedef struct {
+    ngx_array_t               *routes;     /* of ngx_sentry_route_t */
+    ngx_flag_t                 default_routes;
+} ngx_sentry_srv_conf_t;
+
+
+/* Statuses 400..599, a bit each. */
+
+typedef struct {
+    uint64_t                   bits[4];
+} ngx_sentry_statuses_t;
+
+
+typedef struct {
+    ngx_sentry_dsn_t          *dsn;        /* NULL: off */
+    ngx_str_t                  environment;
+    ngx_str_t                  release;
+    ngx_sentry_statuses_t      capture;
+    ngx_sentry_statuses_t      named;      /* by a single code */
+    ngx_sentry_rate_t          sample_rate;
+    ngx_array_t               *ignore;     /* of ngx_http_complex_value_t */
+    ngx_http_complex_value_t  *transaction;
+    ngx_array_t               *tags;       /* of ngx_sentry_pair_t */
+    ngx_array_t               *user;       /* of ngx_sentry_pair_t */
+    ngx_array_t               *context;    /* of ngx_sentry_pair_t */
+    ngx_array_t               *fingerprint;/* of ngx_http_complex_value_t */
+    ngx_array_t               *scrub_terms;/* of snx_str_t */
+    ngx_flag_t                 pii;
+    ngx_uint_t                 breadcrumbs;/* log level, 0 off */
+
+    /* derived when merged */
+    snx_scrub_t                scrub;
+    ngx_str_t                  constants;  /* packed fields of each record */
+    ngx_str_t                  location;   /* name, empty at server level */
+    unsigned                   named_route:1;  /* location names the route */
+    unsigned                   reports:1;      /* there is somewhere to send */
+    unsigned                   remember:1;     /* error_page is in force */
+    unsigned                   dropped:1;      /* status or test location */
+    unsigned                   capture_set:1;
+    unsigned                   rate_set:1;
+} ngx_sentry_loc_conf_t;
+
+
+/* A line of the error log as nginx wrote it, kept until the log phase. */
+
+#define NGX_SENTRY_LINES_MAX_N       8
+#define NGX_SENTRY_LINE_MAX          1024
+
+typedef struct {
+    ngx_uint_t                 level;
+    int64_t                    time_us;
+    size_t                     len;
+    u_char                     text[NGX_SENTRY_LINE_MAX];
+} ngx_sentry_line_t;
+
+
+/* A log that requests write to, and the level wanted of it. */
+
+typedef struct {
+    ngx_log_t                 *log;
+    ngx_uint_t                 level;
+} ngx_sentry_log_t;
+
+
+/*
+ * Kept in the request's pool, found again after internal redirects: where
+ * the request was before error_page led it away, and what nginx logged.
+ */
+
+typedef struct {
+    void                     **loc_conf;   /* as of the rewrite phase */
+    void                     **line_conf;  /* as of the last line */
+    ngx_uint_t                 nlines;
+    ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
+} ngx_sentry_ctx_t;
+
+
+/* What one worker has: lanes, random bits, the buffer records are made in. */
+
+typedef struct ngx_sentry_worker_s  ngx_sentry_worker_t;
+
+
+extern ngx_module_t  ngx_sentry_module;
+
+
+/* ngx_sentry_conf.c: life of the configuration */
+
+void *ngx_sentry_conf_create_main(ngx_conf_t *cf);
+char *ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf);
+void *ngx_sentry_conf_create_srv(ngx_conf_t *cf);
+char *ngx_sentry_conf_merge_srv(ngx_conf_t *cf, void *parent, void *child);
+void *ngx_sentry_conf_create_loc(ngx_conf_t *cf);
+char *ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
+
+/* The object of a DSN: NULL with *why set, or when out of memory (*why 0). */
+ngx_sentry_dsn_t *ngx_sentry_conf_dsn(ngx_conf_t *cf, ngx_str_t *dsn,
+    const char **why);
+
+
+/* ngx_sentry_env.c: SENTRY_* variables; NGX_ERROR after a logged [emerg] */
+
+ngx_int_t ngx_sentry_env_read(ngx_conf_t *cf, ngx_sentry_env_t *env);
+ngx_int_t ngx_sentry_env_keep(ngx_conf_t *cf);
+
+
+/* ngx_sentry_directives.c: one setter per kind of directive */
+
+char *ngx_sentry_set_dsn(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_environment(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_release(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_server_name(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_capture(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_transaction(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_context(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_scrub(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_breadcrumbs(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_compression(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_spotlight(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* "http://localhost:8969/stream" for a true value, the URL, or empty */
+ngx_int_t ngx_sentry_spotlight_url(ngx_str_t *value, ngx_str_t *url);
+
+
+/* ngx_sentry_setup.c: what a configuration that reports anything installs */
+
+ngx_int_t ngx_sentry_setup(ngx_conf_t *cf);
+ngx_int_t ngx_sentry_setup_announce(ngx_cycle_t *cycle);
+
+
+/* ngx_sentry_process.c: worker start and end, the sender's life */
+
+ngx_int_t ngx_sentry_process_init(ngx_cycle_t *cycle);
+void ngx_sentry_process_exit(ngx_cycle_t *cycle);
+void ngx_sentry_process_master_exit(ngx_cycle_t *cycle);
+void ngx_sentry_process_renew(ngx_cycle_t *cycle);
+
+/* This worker's state; NULL where nothing is recorded (helpers, unused). */
+ngx_sentry_worker_t *ngx_sentry_process_worker(void);
+
+/*
+ * Puts a record in the worker's lane and keeps the accounts of project (may
+ * be NULL).  Returns NGX_OK, or NGX_DECLINED when it was counted as lost.
+ */
+ngx_int_t ngx_sentry_process_put(ngx_sentry_worker_t *worker,
+    snx_project_t *project, snx_kind_t kind, snx_rec_writer_t *rec);
+
+/* An empty record in the worker's one buffer. */
+void ngx_sentry_process_record(ngx_sentry_worker_t *worker,
+    snx_rec_writer_t *rec);
+
+/* 1 while Sentry limits the category, and then counts one lost by it. */
+ngx_int_t ngx_sentry_process_limited(snx_project_t *project,
+    snx_category_t category);
+
+void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
+    size_t len);
+double ngx_sentry_process_unit(ngx_sentry_worker_t *worker);
+
+
+/* ngx_sentry_capture.c: which requests become events */
+
+ngx_int_t ngx_sentry_capture_remember(ngx_http_request_t *r);
+ngx_int_t ngx_sentry_capture_log(ngx_http_request_t *r);
+
+/* What is kept of a main request; made when make is set; NULL if not. */
+ngx_sentry_ctx_t *ngx_sentry_capture_ctx(ngx_http_request_t *r,
+    ngx_uint_t make);
+
+
+/*
+ * The value of a rate for this request; a variable that is no rate counts as
+ * 1: a mistake loses nothing.
+ */
+double ngx_sentry_capture_rate(ngx_http_request_t *r,
+    ngx_sentry_rate_t *rate);
+
+
+/* ngx_sentry_cause.c: the error log lines of a request */
+
+ngx_int_t ngx_sentry_cause_collect(ngx_conf_t *cf,
+    ngx_sentry_main_conf_t *smcf, ngx_log_t *log, ngx_uint_t level);
+void ngx_sentry_cause_install(ngx_cycle_t *cycle,
+    ngx_sentry_main_conf_t *smcf);
+void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
+
+
+/* ngx_sentry_pack.c: an event's record from a request */
+
+typedef struct {
+    ngx_http_request_t        *request;
+    ngx_sentry_loc_conf_t     *conf;       /* where the request failed */
+    ngx_sentry_ctx_t          *ctx;        /* NULL nothing was kept */
+    ngx_sentry_route_t        *route;      /* NULL none matched */
+    ngx_str_t                  path;       /* the client's, decoded */
+    ngx_uint_t                 status;
+    unsigned char              event_id[16];
+    snx_str_t                  type;       /* given, else from the status */
+    snx_str_t                  value;
+} ngx_sentry_event_t;
+
+void ngx_sentry_pack_event(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+
+
+/* ngx_sentry_request.c: what the client sent, scrubbed */
+
+void ngx_sentry_request_line(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+void ngx_sentry_request_headers(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+
+/* NGX_OK and the first header of that lower-case name, or NGX_DECLINED. */
+ngx_int_t ngx_sentry_request_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
+/* The request target's bytes, also of requests nginx could not parse. */
+snx_str_t ngx_sentry_request_target(ngx_http_request_t *r);
+
+
+/* ngx_sentry_error.c: the vocabulary of errors */
+
+/* upstream: the application answered with this status itself */
+snx_str_t ngx_sentry_error_type(ngx_uint_t status, ngx_uint_t upstream);
+
+/* "Bad Gateway" */
+snx_str_t ngx_sentry_error_reason(ngx_uint_t status);
+
+
+/* ngx_sentry_status.c, ngx_sentry_test.c: content handlers */
+
+ngx_int_t ngx_sentry_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_sentry_test_handler(ngx_http_request_t *r);
+
+
+#endif /* NGX_SENTRY_H_INCLUDED */

@@ -1,0 +1,325 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * Decides which requests become error events.  Everything is decided in the
+ * log phase, from the final state of the request; so requests that end before
+ * any phase (400, 413, 414, 408) are seen like all others.  Subrequests are
+ * part of their main request.
+ *
+ * DESIGN.  "error_page 502 /50x.html" makes the final location /50x.html.
+ * What the operator wants to read is where it failed, and the settings of
+ * that place count (DSN, tags, rate).  Where error_page is in force, a handler
+ * in the rewrite phase therefore notes the location before the redirect: in a
+ * pool cleanup record, since nginx clears module contexts when it redirects.
+ * Requests elsewhere pay a comparison.
+ */
+
+
+#include "ngx_sentry.h"
+#include "snx_text.h"
+
+
+/* nginx keeps these numbers private to its limit modules */
+
+#define NGX_SENTRY_LIMIT_REQ_REJECTED   3
+#define NGX_SENTRY_LIMIT_CONN_REJECTED  2
+
+
+static void ngx_sentry_capture_failed(ngx_http_request_t *r,
+    ngx_uint_t status);
+static void ngx_sentry_capture_cleanup(void *data);
+static ngx_sentry_loc_conf_t *ngx_sentry_capture_place(ngx_http_request_t *r,
+    ngx_sentry_ctx_t *ctx);
+static ngx_int_t ngx_sentry_capture_wanted(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, ngx_uint_t status);
+static ngx_int_t ngx_sentry_capture_route(ngx_http_request_t *r,
+    ngx_sentry_event_t *event);
+static ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf);
+
+
+/* Notes where the request is, unless it is on its way to an error page. */
+
+ngx_int_t
+ngx_sentry_capture_remember(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t       *ctx;
+    ngx_sentry_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_sentry_module);
+
+    if ((!slcf->remember && !r->internal) || r != r->main || r->err_status) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_sentry_capture_ctx(r, slcf->remember);
+
+    if (ctx) {
+        ctx->loc_conf = r->loc_conf;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_sentry_ctx_t *
+ngx_sentry_capture_ctx(ngx_http_request_t *r, ngx_uint_t make)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_sentry_capture_cleanup) {
+            return cln->data;
+        }
+    }
+
+    if (!make) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_sentry_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_sentry_capture_cleanup;
+    ngx_memzero(cln->data, sizeof(ngx_sentry_ctx_t));
+
+    return cln->data;
+}
+
+
+static void
+ngx_sentry_capture_cleanup(void *data)
+{
+    /* only marks the cleanup record as ours */
+}
+
+
+/* The place that failed: not the error page it was led to. */
+
+static ngx_sentry_loc_conf_t *
+ngx_sentry_capture_place(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
+{
+    void  **loc_conf;
+
+    loc_conf = r->loc_conf;
+
+    if (ctx && r->err_status) {
+        if (ctx->loc_conf) {
+            loc_conf = ctx->loc_conf;
+
+        } else if (ctx->line_conf) {
+            loc_conf = ctx->line_conf;
+        }
+    }
+
+    return loc_conf[ngx_sentry_module.ctx_index];
+}
+
+
+ngx_int_t
+ngx_sentry_capture_log(ngx_http_request_t *r)
+{
+    ngx_uint_t  status;
+
+    /* what $status says */
+
+    status = r->err_status ? r->err_status : r->headers_out.status;
+
+    if (status < 400 || status > 599 || r != r->main) {
+        return NGX_OK;
+    }
+
+    ngx_sentry_capture_failed(r, status);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_sentry_capture_failed(ngx_http_request_t *r, ngx_uint_t status)
+{
+    double                  rate;
+    u_char                  path[SNX_URL_MAX];
+    snx_project_t          *project;
+    snx_rec_writer_t        rec;
+    ngx_sentry_ctx_t       *ctx;
+    ngx_sentry_event_t      event;
+    ngx_sentry_worker_t    *worker;
+    ngx_sentry_loc_conf_t  *conf;
+
+    worker = ngx_sentry_process_worker();
+    if (worker == NULL) {
+        return;
+    }
+
+    ctx = ngx_sentry_capture_ctx(r, 0);
+    conf = ngx_sentry_capture_place(r, ctx);
+
+    if (!ngx_sentry_capture_wanted(r, conf, status)) {
+        return;
+    }
+
+    ngx_memzero(&event, sizeof(ngx_sentry_event_t));
+
+    event.request = r;
+    event.conf = conf;
+    event.ctx = ctx;
+    event.status = status;
+    event.path.data = path;
+    event.path.len = snx_route_path(ngx_sentry_request_target(r), path,
+                                    sizeof(path));
+
+    project = conf->dsn ? conf->dsn->project : NULL;
+
+    if (ngx_sentry_capture_route(r, &event) != NGX_OK
+        || ngx_sentry_capture_ignored(r, conf))
+    {
+        if (project) {
+            snx_project_lose(project, SNX_LOST_IGNORED, SNX_CAT_ERROR, 1);
+        }
+
+        return;
+    }
+
+    rate = event.route && event.route->errors >= 0
+           ? event.route->errors
+           : ngx_sentry_capture_rate(r, &conf->sample_rate);
+
+    if (rate < 1 && ngx_sentry_process_unit(worker) >= rate) {
+        if (project) {
+            snx_project_lose(project, SNX_LOST_SAMPLE_RATE, SNX_CAT_ERROR, 1);
+        }
+
+        return;
+    }
+
+    if (ngx_sentry_process_limited(project, SNX_CAT_ERROR)) {
+        return;
+    }
+
+    ngx_sentry_process_id(worker, event.event_id, sizeof(event.event_id));
+    ngx_sentry_pack_event(worker, &event, &rec);
+
+    (void) ngx_sentry_process_put(worker, project, SNX_KIND_EVENT, &rec);
+}
+
+
+/* By status alone: the cheap questions first. */
+
+static ngx_int_t
+ngx_sentry_capture_wanted(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
+    ngx_uint_t status)
+{
+    uint64_t    bit;
+    ngx_uint_t  word;
+
+    if (!conf->reports || conf->dropped
+        || status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+    {
+        return 0;
+    }
+
+    word = (status - 400) / 64;
+    bit = 1ull << ((status - 400) % 64);
+
+    if (!(conf->capture.bits[word] & bit)) {
+        return 0;
+    }
+
+    /* being limited is expected, unless this very status was asked for */
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && !(conf->named.bits[word] & bit)
+        && (r->limit_req_status == NGX_SENTRY_LIMIT_REQ_REJECTED
+            || r->limit_conn_status == NGX_SENTRY_LIMIT_CONN_REJECTED))
+    {
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* Finds event->route; NGX_DECLINED when the route is not reported. */
+
+static ngx_int_t
+ngx_sentry_capture_route(ngx_http_request_t *r, ngx_sentry_event_t *event)
+{
+    ngx_uint_t              i;
+    ngx_sentry_route_t     *route;
+    ngx_sentry_srv_conf_t  *sscf;
+
+    sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
+
+    if (sscf->routes) {
+        route = sscf->routes->elts;
+
+        for (i = 0; i < sscf->routes->nelts; i++) {
+            if (snx_route_match(&route[i].match,
+                                ngx_sentry_str(&event->path)))
+            {
+                event->route = &route[i];
+                return route[i].drop_errors ? NGX_DECLINED : NGX_OK;
+            }
+        }
+    }
+
+    if (sscf->default_routes
+        && snx_route_default(ngx_sentry_str(&event->path)))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sentry_capture_ignored(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
+{
+    ngx_str_t                  value;
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *cv;
+
+    if (conf->ignore == NULL) {
+        return 0;
+    }
+
+    cv = conf->ignore->elts;
+
+    for (i = 0; i < conf->ignore->nelts; i++) {
+
+        if (ngx_http_complex_value(r, &cv[i], &value) != NGX_OK) {
+            continue;
+        }
+
+        if (value.len && !(value.len == 1 && value.data[0] == '0')) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+double
+ngx_sentry_capture_rate(ngx_http_request_t *r, ngx_sentry_rate_t *rate)
+{
+    double     value;
+    ngx_str_t  text;
+
+    if (rate->complex == NULL) {
+        return rate->value;
+    }
+
+    if (ngx_http_complex_value(r, rate->complex, &text) != NGX_OK
+        || !snx_text_rate(ngx_sentry_str(&text), &value))
+    {
+        return 1;
+    }
+
+    return value;
+}

@@ -1,0 +1,582 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * Packs what is known of a failed request into one record: identity, names,
+ * error, upstream tries, and what the configuration adds.  What the client
+ * sent is packed by ngx_sentry_request.c.  Fields go in by importance: in a
+ * full record the last ones are left out.
+ */
+
+
+#include "ngx_sentry.h"
+#include "snx_cause.h"
+#include "snx_text.h"
+#include "snx_trace.h"
+
+
+static void ngx_sentry_pack_identity(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+static void ngx_sentry_pack_trace(ngx_sentry_worker_t *worker,
+    ngx_http_request_t *r, snx_rec_writer_t *rec);
+static void ngx_sentry_pack_transaction(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_pack_error(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static size_t ngx_sentry_pack_summary(ngx_sentry_event_t *event,
+    ngx_http_upstream_state_t *state, u_char *buf, size_t cap);
+static void ngx_sentry_pack_breadcrumbs(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_pack_fingerprint(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_pack_upstreams(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_pack_directives(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_pack_pairs(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec, snx_field_id_t id, ngx_array_t *pairs);
+static void ngx_sentry_pack_numbers(ngx_http_request_t *r,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_pack_variable(ngx_http_request_t *r,
+    snx_rec_writer_t *rec, snx_field_id_t id, const char *name);
+static ngx_http_upstream_state_t *ngx_sentry_pack_last_try(
+    ngx_http_request_t *r);
+
+
+void
+ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec)
+{
+    ngx_http_request_t  *r;
+
+    r = event->request;
+
+    ngx_sentry_process_record(worker, rec);
+
+    snx_rec_raw(rec, ngx_sentry_str(&event->conf->constants));
+
+    ngx_sentry_pack_identity(worker, event, rec);
+    ngx_sentry_pack_error(event, rec);
+    ngx_sentry_pack_transaction(event, rec);
+    ngx_sentry_pack_fingerprint(event, rec);
+    ngx_sentry_request_line(event, rec);
+    ngx_sentry_pack_upstreams(event, rec);
+    ngx_sentry_pack_breadcrumbs(event, rec);
+    ngx_sentry_pack_directives(event, rec);
+    ngx_sentry_pack_numbers(r, rec);
+    ngx_sentry_request_headers(event, rec);
+}
+
+
+static void
+ngx_sentry_pack_identity(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    int64_t              now;
+    ngx_time_t          *tp;
+    ngx_http_request_t  *r;
+
+    r = event->request;
+    tp = ngx_timeofday();
+    now = ((int64_t) tp->sec * 1000 + tp->msec) * 1000;
+
+    snx_rec_str(rec, SNX_F_EVENT_ID, snx_str(event->event_id, 16));
+    snx_rec_num(rec, SNX_F_TIMESTAMP_US, now);
+    snx_rec_num(rec, SNX_F_START_US,
+                ((int64_t) r->start_sec * 1000 + r->start_msec) * 1000);
+    snx_rec_num(rec, SNX_F_LEVEL, event->status >= 500 ? SNX_LEVEL_ERROR
+                                                       : SNX_LEVEL_WARNING);
+    snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
+
+    ngx_sentry_pack_trace(worker, r, rec);
+}
+
+
+/* The caller's trace goes on; without one a trace begins here. */
+
+static void
+ngx_sentry_pack_trace(ngx_sentry_worker_t *worker, ngx_http_request_t *r,
+    snx_rec_writer_t *rec)
+{
+    ngx_str_t      value;
+    snx_trace_t    trace;
+    unsigned char  span_id[8];
+
+    if ((ngx_sentry_request_header(r, "sentry-trace", &value) == NGX_OK
+         && snx_trace_sentry(&trace, ngx_sentry_str(&value)) == SNX_OK)
+        || (ngx_sentry_request_header(r, "traceparent", &value) == NGX_OK
+            && snx_trace_w3c(&trace, ngx_sentry_str(&value)) == SNX_OK))
+    {
+        snx_rec_str(rec, SNX_F_PARENT_SPAN_ID,
+                    snx_str(trace.span_id, sizeof(trace.span_id)));
+
+        if (trace.sampled >= 0) {
+            snx_rec_num(rec, SNX_F_SAMPLED, trace.sampled);
+        }
+
+    } else {
+        ngx_sentry_process_id(worker, trace.trace_id, sizeof(trace.trace_id));
+    }
+
+    ngx_sentry_process_id(worker, span_id, sizeof(span_id));
+
+    snx_rec_str(rec, SNX_F_TRACE_ID,
+                snx_str(trace.trace_id, sizeof(trace.trace_id)));
+    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(span_id, sizeof(span_id)));
+}
+
+
+/*
+ * sentry_transaction, else the route's name, else METHOD and the location,
+ * else METHOD and the path without identifiers.
+ */
+
+static void
+ngx_sentry_pack_transaction(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    char                 buf[2 * SNX_NAME_MAX];
+    size_t               len;
+    snx_text_t           name;
+    const char          *source;
+    ngx_str_t            value;
+    ngx_http_request_t  *r;
+
+    r = event->request;
+
+    snx_text_init(&name, buf, SNX_NAME_MAX);
+
+    if (event->conf->transaction
+        && ngx_http_complex_value(r, event->conf->transaction, &value)
+           == NGX_OK
+        && value.len)
+    {
+        snx_text_add(&name, ngx_sentry_str(&value));
+        source = "custom";
+
+    } else if (event->route && event->route->name.len) {
+        snx_text_add(&name, ngx_sentry_str(&event->route->name));
+        source = "route";
+
+    } else if (r->uri.len == 0) {
+
+        /* the request line was not understood */
+
+        snx_text_addz(&name, "(unparsed request)");
+        source = "custom";
+
+    } else {
+        snx_text_add(&name, ngx_sentry_str(&r->method_name));
+        snx_text_addz(&name, name.len ? " " : "");
+
+        if (event->conf->named_route) {
+            snx_text_add(&name, ngx_sentry_str(&event->conf->location));
+            source = "route";
+
+        } else {
+            len = snx_route_name(ngx_sentry_str(&event->path),
+                                 name.data + name.len, name.cap - name.len);
+            name.len += len;
+            source = "url";
+        }
+    }
+
+    len = snx_scrub_path(&event->conf->scrub, snx_str(name.data, name.len),
+                         buf + SNX_NAME_MAX, SNX_NAME_MAX);
+
+    snx_rec_str(rec, SNX_F_TRANSACTION, snx_str(buf + SNX_NAME_MAX, len));
+    snx_rec_str(rec, SNX_F_TRANSACTION_SOURCE, snx_cstr(source));
+}
+
+
+/* The last upstream try that answered or failed, NULL without any. */
+
+static ngx_http_upstream_state_t *
+ngx_sentry_pack_last_try(ngx_http_request_t *r)
+{
+    ngx_uint_t                  i;
+    ngx_http_upstream_state_t  *state;
+
+    if (r->upstream_states == NULL) {
+        return NULL;
+    }
+
+    state = r->upstream_states->elts;
+
+    for (i = r->upstream_states->nelts; i != 0; i--) {
+        if (state[i - 1].peer) {
+            return &state[i - 1];
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * The last line of error level or worse says why; without one the status
+ * does.
+ */
+
+static void
+ngx_sentry_pack_error(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    u_char                      text[SNX_TEXT_MAX];
+    ngx_uint_t                  i;
+    snx_str_t                   client;
+    snx_cause_t                 cause;
+    ngx_sentry_line_t          *line;
+    ngx_http_upstream_state_t  *state;
+
+    state = ngx_sentry_pack_last_try(event->request);
+
+    if (event->type.len == 0) {
+        event->type = ngx_sentry_error_type(event->status,
+                                   state && state->status == event->status
+                                   && state->header_time != (ngx_msec_t) -1);
+
+        client = ngx_sentry_str(&event->request->connection->addr_text);
+
+        for (i = event->ctx ? event->ctx->nlines : 0; i != 0; i--) {
+            line = event->ctx->lines[i - 1];
+
+            if (line->level > NGX_LOG_ERR) {
+                continue;
+            }
+
+            snx_cause_parse(&cause, snx_str(line->text, line->len), client);
+
+            if (cause.message.len == 0) {
+                continue;
+            }
+
+            if (cause.type.len) {
+                event->type = cause.type;
+            }
+
+            event->value = snx_str(text, snx_scrub_text(&event->conf->scrub,
+                                                        cause.message, text,
+                                                        sizeof(text)));
+            if (cause.error) {
+                snx_rec_num(rec, SNX_F_EXC_ERRNO, cause.error);
+            }
+
+            break;
+        }
+    }
+
+    if (event->value.len == 0) {
+        event->value = snx_str(text, ngx_sentry_pack_summary(event, state,
+                                                             text,
+                                                             sizeof(text)));
+    }
+
+    snx_rec_str(rec, SNX_F_EXC_TYPE, event->type);
+    snx_rec_str(rec, SNX_F_EXC_VALUE, event->value);
+}
+
+
+/* "502 Bad Gateway in location /api/, upstream 10.0.0.7:8000" */
+
+static size_t
+ngx_sentry_pack_summary(ngx_sentry_event_t *event,
+    ngx_http_upstream_state_t *state, u_char *buf, size_t cap)
+{
+    snx_text_t  value;
+
+    snx_text_init(&value, buf, cap);
+    snx_text_addn(&value, (int64_t) event->status);
+    snx_text_addz(&value, " ");
+    snx_text_add(&value, ngx_sentry_error_reason(event->status));
+
+    if (event->conf->location.len) {
+        snx_text_addz(&value, " in location ");
+        snx_text_add(&value, ngx_sentry_str(&event->conf->location));
+    }
+
+    if (state) {
+        snx_text_addz(&value, ", upstream ");
+        snx_text_add(&value, ngx_sentry_str(state->peer));
+    }
+
+    return value.len;
+}
+
+
+/* Every line kept, oldest first. */
+
+static void
+ngx_sentry_pack_breadcrumbs(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    size_t              cap;
+    ngx_uint_t          i;
+    snx_str_t           client;
+    snx_cause_t         cause;
+    unsigned char      *p;
+    snx_breadcrumb_t    crumb;
+    ngx_sentry_line_t  *line;
+
+    if (event->ctx == NULL) {
+        return;
+    }
+
+    client = ngx_sentry_str(&event->request->connection->addr_text);
+
+    for (i = 0; i < event->ctx->nlines; i++) {
+        line = event->ctx->lines[i];
+
+        ngx_memzero(&crumb, sizeof(snx_breadcrumb_t));
+
+        crumb.time_us = line->time_us;
+        crumb.category = SNX_CRUMB_LOG;
+        crumb.level = (uint8_t) (line->level <= NGX_LOG_ALERT
+                                 ? SNX_LEVEL_FATAL
+                                 : line->level <= NGX_LOG_ERR
+                                   ? SNX_LEVEL_ERROR
+                                   : line->level == NGX_LOG_WARN
+                                     ? SNX_LEVEL_WARNING
+                                     : SNX_LEVEL_INFO);
+
+        snx_cause_parse(&cause, snx_str(line->text, line->len), client);
+
+        p = snx_rec_open(rec, SNX_F_BREADCRUMB,
+                         snx_str(&crumb, sizeof(crumb)), 1, &cap);
+
+        if (p) {
+            cap = ngx_min(cap, NGX_SENTRY_LINE_MAX);
+            snx_rec_close(rec, snx_scrub_text(&event->conf->scrub,
+                                              cause.message, p, cap));
+        }
+    }
+}
+
+
+/* Cause, place and status: never the path, an id or an address. */
+
+static void
+ngx_sentry_pack_fingerprint(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    char                       buf[2 * SNX_NAME_MAX];
+    ngx_str_t                  value;
+    ngx_uint_t                 i;
+    snx_text_t                 text;
+    ngx_http_core_srv_conf_t  *cscf;
+    ngx_http_complex_value_t  *cv;
+
+    if (event->conf->fingerprint) {
+        cv = event->conf->fingerprint->elts;
+
+        for (i = 0; i < event->conf->fingerprint->nelts; i++) {
+            if (ngx_http_complex_value(event->request, &cv[i], &value)
+                == NGX_OK)
+            {
+                snx_rec_str(rec, SNX_F_FINGERPRINT, ngx_sentry_str(&value));
+            }
+        }
+
+        return;
+    }
+
+    snx_rec_str(rec, SNX_F_FINGERPRINT, event->type);
+
+    snx_text_init(&text, buf, sizeof(buf));
+
+    if (event->route && event->route->name.len) {
+        snx_text_add(&text, ngx_sentry_str(&event->route->name));
+
+    } else {
+        cscf = ngx_http_get_module_srv_conf(event->request,
+                                            ngx_http_core_module);
+        snx_text_add(&text, ngx_sentry_str(&cscf->server_name));
+        snx_text_addz(&text, " ");
+        snx_text_add(&text, ngx_sentry_str(&event->conf->location));
+    }
+
+    snx_rec_str(rec, SNX_F_FINGERPRINT, snx_str(text.data, text.len));
+
+    text.len = 0;
+    snx_text_addn(&text, (int64_t) event->status);
+    snx_rec_str(rec, SNX_F_FINGERPRINT, snx_str(text.data, text.len));
+}
+
+
+/*
+ * A state without a peer separates the upstreams of two internal redirects.
+ * Of many tries the last ones are kept.
+ */
+
+static void
+ngx_sentry_pack_upstreams(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    ngx_uint_t                  i;
+    snx_upstream_t              up;
+    ngx_http_request_t         *r;
+    ngx_http_upstream_state_t  *state;
+
+    r = event->request;
+
+    if (r->upstream_states == NULL) {
+        return;
+    }
+
+    state = r->upstream_states->elts;
+    i = 0;
+
+    if (r->upstream_states->nelts > SNX_UPSTREAMS_MAX_N) {
+        i = r->upstream_states->nelts - SNX_UPSTREAMS_MAX_N;
+    }
+
+    for ( /* void */ ; i < r->upstream_states->nelts; i++) {
+
+        if (state[i].peer == NULL) {
+            continue;
+        }
+
+        ngx_memzero(&up, sizeof(snx_upstream_t));
+
+        up.status = (int32_t) state[i].status;
+        up.connect_ms = (int32_t) state[i].connect_time;
+        up.header_ms = (int32_t) state[i].header_time;
+        up.response_ms = (int32_t) state[i].response_time;
+        up.bytes_sent = (int64_t) state[i].bytes_sent;
+        up.bytes_received = (int64_t) state[i].bytes_received;
+
+        snx_rec_pair(rec, SNX_F_UPSTREAM, snx_str(&up, sizeof(up)),
+                     ngx_sentry_str(state[i].peer));
+    }
+
+    ngx_sentry_pack_upstream_url(event, rec);
+    ngx_sentry_pack_variable(r, rec, SNX_F_CACHE_STATUS,
+                             "upstream_cache_status");
+}
+
+
+static void
+ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    char                        raw[SNX_URL_MAX];
+    size_t                      cap;
+    snx_text_t                  url;
+    unsigned char              *p;
+    ngx_http_upstream_t        *u;
+    ngx_http_upstream_state_t  *state;
+
+    u = event->request->upstream;
+    state = ngx_sentry_pack_last_try(event->request);
+
+    if (u == NULL || state == NULL || u->schema.len == 0) {
+        return;
+    }
+
+    snx_text_init(&url, raw, sizeof(raw));
+    snx_text_add(&url, ngx_sentry_str(&u->schema));
+    snx_text_add(&url, ngx_sentry_str(state->peer));
+    snx_text_add(&url, ngx_sentry_str(&u->uri));
+
+    p = snx_rec_open(rec, SNX_F_UPSTREAM_URL, snx_str(NULL, 0), 1, &cap);
+
+    if (p) {
+        cap = ngx_min(cap, SNX_URL_MAX);
+        snx_rec_close(rec, snx_scrub_url(&event->conf->scrub,
+                                         snx_str(url.data, url.len), p, cap));
+    }
+}
+
+
+static void
+ngx_sentry_pack_directives(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    ngx_sentry_pack_pairs(event, rec, SNX_F_TAG, event->conf->tags);
+    ngx_sentry_pack_pairs(event, rec, SNX_F_USER, event->conf->user);
+    ngx_sentry_pack_pairs(event, rec, SNX_F_CONTEXT, event->conf->context);
+}
+
+
+static void
+ngx_sentry_pack_pairs(ngx_sentry_event_t *event, snx_rec_writer_t *rec,
+    snx_field_id_t id, ngx_array_t *pairs)
+{
+    size_t              cap;
+    ngx_str_t           value;
+    ngx_uint_t          i;
+    unsigned char      *p;
+    ngx_sentry_pair_t  *pair;
+
+    if (pairs == NULL) {
+        return;
+    }
+
+    pair = pairs->elts;
+
+    for (i = 0; i < pairs->nelts; i++) {
+
+        if (ngx_http_complex_value(event->request, &pair[i].value, &value)
+            != NGX_OK || value.len == 0)
+        {
+            continue;
+        }
+
+        /* a variable may bring a URL, a header or a token along */
+
+        p = snx_rec_open(rec, id, ngx_sentry_str(&pair[i].name), 1, &cap);
+
+        if (p) {
+            cap = ngx_min(cap, SNX_CONTEXT_VALUE_MAX);
+            snx_rec_close(rec, snx_scrub_text(&event->conf->scrub,
+                                              ngx_sentry_str(&value), p,
+                                              cap));
+        }
+    }
+}
+
+
+static void
+ngx_sentry_pack_numbers(ngx_http_request_t *r, snx_rec_writer_t *rec)
+{
+    int64_t            ms;
+    ngx_time_t        *tp;
+    ngx_connection_t  *c;
+
+    c = r->connection;
+    tp = ngx_timeofday();
+    ms = ((int64_t) tp->sec - r->start_sec) * 1000
+         + ((int64_t) tp->msec - (int64_t) r->start_msec);
+
+    snx_rec_num(rec, SNX_F_WORKER_PID, ngx_pid);
+    snx_rec_num(rec, SNX_F_CONNECTION, (int64_t) c->number);
+    snx_rec_num(rec, SNX_F_CONNECTION_REQUESTS, (int64_t) c->requests);
+    snx_rec_num(rec, SNX_F_REQUEST_TIME_MS, ngx_max(ms, 0));
+    snx_rec_num(rec, SNX_F_REQUEST_LENGTH, (int64_t) r->request_length);
+    snx_rec_num(rec, SNX_F_BYTES_SENT, (int64_t) c->sent);
+    snx_rec_num(rec, SNX_F_RESPONSE_BYTES,
+                ngx_max((int64_t) c->sent - (int64_t) r->header_size, 0));
+
+    ngx_sentry_pack_variable(r, rec, SNX_F_TLS_PROTOCOL, "ssl_protocol");
+    ngx_sentry_pack_variable(r, rec, SNX_F_TLS_CIPHER, "ssl_cipher");
+}
+
+
+/*
+ * By name, not by symbol: the module also loads into an nginx that was built
+ * without the feature behind the variable.
+ */
+
+static void
+ngx_sentry_pack_variable(ngx_http_request_t *r, snx_rec_writer_t *rec,
+    snx_field_id_t id, const char *name)
+{
+    ngx_str_t                   key;
+    ngx_http_variable_value_t  *value;
+
+    key.data = (u_char *) name;
+    key.len = ngx_strlen(name);
+
+    value = ngx_http_get_variable(r, &key, ngx_hash_key(key.data, key.len));
+
+    if (value == NULL || value->not_found || !value->valid) {
+        return;
+    }
+
+    snx_rec_str(rec, id, snx_str(value->data, value->len));
+}

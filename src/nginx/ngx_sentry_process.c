@@ -1,0 +1,402 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * Workers: their lanes, their random bits, and the life of the sender.  Each
+ * worker looks at the lease twice a second; the one that gets it starts the
+ * sender thread, hears what it has to say, and ends it when the worker
+ * leaves.
+ */
+
+
+#include "ngx_sentry.h"
+#include "snx_random.h"
+#include "snx_sender.h"
+
+#include <sys/random.h>
+
+
+struct ngx_sentry_worker_s {
+    ngx_sentry_main_conf_t  *conf;
+    snx_lane_t               lane;
+    snx_random_t             random;
+    snx_sender_t            *sender;
+    snx_sender_conf_t        sender_conf;
+    ngx_event_t              tick;
+    ngx_connection_t         dummy;        /* nginx's debug log wants one */
+    unsigned                 sick:1;       /* no thread could be started */
+    unsigned char            buf[SNX_RECORD_MAX];
+};
+
+
+static void ngx_sentry_process_tick(ngx_event_t *ev);
+static void ngx_sentry_process_sender(ngx_sentry_worker_t *worker);
+static void ngx_sentry_process_stop(ngx_sentry_worker_t *worker,
+    ngx_msec_t timeout);
+static void ngx_sentry_process_message(const snx_sender_msg_t *msg,
+    void *data);
+static void ngx_sentry_process_seed(ngx_sentry_worker_t *worker);
+static ngx_int_t ngx_sentry_process_conf(ngx_cycle_t *cycle,
+    ngx_sentry_worker_t *worker);
+static const char *ngx_sentry_process_cstr(ngx_cycle_t *cycle, ngx_str_t *s,
+    ngx_int_t *rc);
+
+
+static ngx_sentry_worker_t  *ngx_sentry_worker;
+
+
+ngx_int_t
+ngx_sentry_process_init(ngx_cycle_t *cycle)
+{
+    ngx_sentry_worker_t     *worker;
+    ngx_sentry_main_conf_t  *smcf;
+
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_sentry_module);
+
+    if (smcf == NULL || smcf->zone == NULL
+        || ngx_process == NGX_PROCESS_HELPER)
+    {
+        return NGX_OK;
+    }
+
+    /* out of memory costs the reports, not the worker */
+
+    worker = ngx_pcalloc(cycle->pool, sizeof(ngx_sentry_worker_t));
+    if (worker == NULL) {
+        return NGX_OK;
+    }
+
+    worker->conf = smcf;
+
+    if (ngx_sentry_process_conf(cycle, worker) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_sentry_process_seed(worker);
+
+    snx_lane_open(&worker->lane, snx_shm_queue(smcf->shm),
+                  (uint32_t) ngx_pid, worker->sender_conf.start_ticks);
+
+    ngx_sentry_worker = worker;
+
+    worker->dummy.fd = (ngx_socket_t) -1;
+
+    worker->tick.handler = ngx_sentry_process_tick;
+    worker->tick.log = cycle->log;
+    worker->tick.data = &worker->dummy;
+    worker->tick.cancelable = 1;
+
+    ngx_sentry_cause_learn(cycle);
+
+    if (smcf->dsns.nelts || smcf->spotlight.len) {
+        ngx_add_timer(&worker->tick, 1);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sentry_process_conf(ngx_cycle_t *cycle, ngx_sentry_worker_t *worker)
+{
+    ngx_int_t                rc;
+    snx_sender_conf_t       *sc;
+    ngx_sentry_main_conf_t  *smcf;
+
+    rc = NGX_OK;
+    smcf = worker->conf;
+    sc = &worker->sender_conf;
+
+    sc->shm = smcf->shm;
+    sc->pid = (uint32_t) ngx_pid;
+    sc->start_ticks = snx_process_ticks();
+    sc->generation = smcf->generation;
+    sc->flush_ms = (uint32_t) smcf->flush_interval;
+    sc->timeout_ms = (uint32_t) smcf->timeout;
+    sc->proxy = ngx_sentry_process_cstr(cycle, &smcf->proxy, &rc);
+    sc->ca_file = ngx_sentry_process_cstr(cycle, &smcf->trusted_certificate,
+                                          &rc);
+    sc->spotlight = ngx_sentry_process_cstr(cycle, &smcf->spotlight, &rc);
+    sc->user_agent = SNX_CLIENT " (nginx " NGINX_VERSION ")";
+    sc->gzip = smcf->compression ? 1 : 0;
+    sc->verify = smcf->ssl_verify ? 1 : 0;
+    sc->debug = smcf->debug ? 1 : 0;
+
+    return rc;
+}
+
+
+static const char *
+ngx_sentry_process_cstr(ngx_cycle_t *cycle, ngx_str_t *s, ngx_int_t *rc)
+{
+    u_char  *z;
+
+    if (s->len == 0) {
+        return NULL;
+    }
+
+    z = ngx_pnalloc(cycle->pool, s->len + 1);
+    if (z == NULL) {
+        *rc = NGX_ERROR;
+        return NULL;
+    }
+
+    (void) ngx_cpystrn(z, s->data, s->len + 1);
+
+    return (const char *) z;
+}
+
+
+static void
+ngx_sentry_process_seed(ngx_sentry_worker_t *worker)
+{
+    uint64_t  seed[4];
+
+    if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed)) {
+        seed[0] = (uint64_t) ngx_pid << 32 ^ (uint64_t) ngx_random();
+        seed[1] = snx_process_now_ms();
+        seed[2] = (uint64_t) ngx_time();
+        seed[3] = (uint64_t) (uintptr_t) worker;
+    }
+
+    snx_random_seed(&worker->random, seed);
+}
+
+
+static void
+ngx_sentry_process_tick(ngx_event_t *ev)
+{
+    ngx_sentry_process_sender(ngx_sentry_worker);
+
+    ngx_add_timer(ev, NGX_SENTRY_TICK_MS);
+}
+
+
+static void
+ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
+{
+    snx_rc_t          rc;
+    snx_sender_msg_t  msg;
+
+    if (worker->sender) {
+
+        while (snx_sender_message(worker->sender, &msg)) {
+            ngx_sentry_process_message(&msg, NULL);
+        }
+
+        if (snx_sender_running(worker->sender)) {
+            return;
+        }
+
+        ngx_sentry_process_stop(worker, 0);
+    }
+
+    rc = snx_sender_start(&worker->sender, &worker->sender_conf);
+
+    if (rc == SNX_NOMEM && !worker->sick) {
+        worker->sick = 1;
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "sentry: the sender thread cannot be started, retrying");
+    }
+
+    if (rc == SNX_OK) {
+        worker->sick = 0;
+
+    } else {
+        worker->sender = NULL;
+    }
+}
+
+
+static void
+ngx_sentry_process_stop(ngx_sentry_worker_t *worker, ngx_msec_t timeout)
+{
+    snx_sender_stop(worker->sender, (uint32_t) timeout,
+                    ngx_sentry_process_message, NULL, NULL);
+
+    worker->sender = NULL;
+}
+
+
+static void
+ngx_sentry_process_message(const snx_sender_msg_t *msg, void *data)
+{
+    ngx_log_error((ngx_uint_t) msg->level, ngx_cycle->log, 0, "sentry: %s",
+                  msg->text);
+}
+
+
+/*
+ * Leaving: what this worker queued stays in shared memory for whoever sends.
+ * If that is this worker, or nobody, it sends for a while before it goes.
+ * Publishing before looking at the lease, and looking at the queue after
+ * giving the lease back, make sure that of two workers leaving together one
+ * sees what the other left.
+ */
+
+void
+ngx_sentry_process_exit(ngx_cycle_t *cycle)
+{
+    uint64_t              end, now;
+    snx_queue_usage_t     usage;
+    ngx_sentry_worker_t  *worker;
+
+    worker = ngx_sentry_worker;
+
+    if (worker == NULL) {
+        return;
+    }
+
+    snx_lane_close(&worker->lane);
+
+    if (worker->tick.handler == NULL
+        || (worker->conf->dsns.nelts == 0 && worker->conf->spotlight.len == 0))
+    {
+        return;
+    }
+
+    if (worker->tick.timer_set) {
+        ngx_del_timer(&worker->tick);
+    }
+
+    end = snx_process_now_ms() + worker->conf->shutdown_timeout;
+
+    for ( ;; ) {
+        now = snx_process_now_ms();
+
+        if (worker->sender) {
+            ngx_sentry_process_stop(worker, now < end ? end - now : 0);
+        }
+
+        snx_queue_usage(snx_shm_queue(worker->conf->shm), &usage);
+
+        if (usage.pending == 0 || snx_process_now_ms() >= end
+            || snx_sender_start(&worker->sender, &worker->sender_conf)
+               != SNX_OK)
+        {
+            break;
+        }
+    }
+
+    ngx_sentry_worker = NULL;
+}
+
+
+/*
+ * Without a master ("master_process off") a reload replaces the configuration
+ * under the running process and calls no process hook: begin anew.
+ */
+
+void
+ngx_sentry_process_renew(ngx_cycle_t *cycle)
+{
+    if (ngx_sentry_worker) {
+        ngx_sentry_process_exit(cycle);
+        (void) ngx_sentry_process_init(cycle);
+    }
+}
+
+
+/* The last process of this nginx: nobody can send what is left. */
+
+void
+ngx_sentry_process_master_exit(ngx_cycle_t *cycle)
+{
+    snx_queue_usage_t        usage;
+    ngx_sentry_main_conf_t  *smcf;
+
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_sentry_module);
+
+    if (smcf == NULL || smcf->shm == NULL) {
+        return;
+    }
+
+    snx_queue_usage(snx_shm_queue(smcf->shm), &usage);
+
+    if (usage.pending) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "sentry: %uD records left in the queue were lost",
+                      usage.pending);
+    }
+}
+
+
+ngx_sentry_worker_t *
+ngx_sentry_process_worker(void)
+{
+    return ngx_sentry_worker;
+}
+
+
+void
+ngx_sentry_process_record(ngx_sentry_worker_t *worker, snx_rec_writer_t *rec)
+{
+    snx_rec_begin(rec, worker->buf, sizeof(worker->buf));
+}
+
+
+ngx_int_t
+ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
+    snx_kind_t kind, snx_rec_writer_t *rec)
+{
+    size_t            len;
+    snx_rc_t          rc;
+    snx_category_t    category;
+    snx_lane_class_t  class;
+
+    class = kind == SNX_KIND_EVENT ? SNX_LANE_ERRORS : SNX_LANE_BULK;
+    category = kind == SNX_KIND_EVENT ? SNX_CAT_ERROR : SNX_CAT_TRANSACTION;
+
+    len = snx_rec_end(rec);
+
+    if (project) {
+        atomic_fetch_add_explicit(&project->counters.captured[category], 1,
+                                  memory_order_relaxed);
+    }
+
+    rc = snx_lane_put(&worker->lane, class, (uint16_t) kind, rec->start, len);
+
+    if (rc == SNX_OK) {
+        return NGX_OK;
+    }
+
+    if (project) {
+        snx_project_lose(project, rc == SNX_FULL ? SNX_LOST_QUEUE_OVERFLOW
+                                                 : SNX_LOST_INTERNAL,
+                         category, 1);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_sentry_process_limited(snx_project_t *project, snx_category_t category)
+{
+    if (project == NULL
+        || snx_limits_left(&project->limits, category, snx_process_now_ms())
+           == 0)
+    {
+        return 0;
+    }
+
+    atomic_fetch_add_explicit(&project->counters.captured[category], 1,
+                              memory_order_relaxed);
+    snx_project_lose(project, SNX_LOST_RATELIMIT_BACKOFF, category, 1);
+
+    return 1;
+}
+
+
+void
+ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out, size_t len)
+{
+    snx_random_id(&worker->random, out, len);
+}
+
+
+double
+ngx_sentry_process_unit(ngx_sentry_worker_t *worker)
+{
+    return snx_random_unit(&worker->random);
+}

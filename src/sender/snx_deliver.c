@@ -1,0 +1,188 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ */
+
+
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "snx_deliver.h"
+
+
+snx_deliver_t *
+snx_deliver_create(const snx_sender_conf_t *conf, snx_mailbox_t *box,
+    snx_transport_t *transport)
+{
+    uint64_t         entropy[4];
+    snx_deliver_t   *deliver;
+    struct utsname   uts;
+
+    deliver = calloc(1, sizeof(snx_deliver_t));
+
+    if (deliver == NULL) {
+        return NULL;
+    }
+
+    if (conf->gzip && snx_gzip_init(&deliver->gzip) != SNX_OK) {
+        free(deliver);
+        return NULL;
+    }
+
+    deliver->conf = conf;
+    deliver->box = box;
+    deliver->transport = transport;
+    deliver->queue = snx_shm_queue(conf->shm);
+
+    snx_spotlight_init(&deliver->spotlight, conf->spotlight, box);
+
+    /* for the jitter of retries, which need not be secret */
+
+    entropy[0] = conf->pid;
+    entropy[1] = snx_process_now_ms();
+    entropy[2] = (uint64_t) snx_deliver_now_us();
+    entropy[3] = (uintptr_t) deliver;
+    snx_random_seed(&deliver->random, entropy);
+
+    if (uname(&uts) == 0) {
+        snx_encode_init(&deliver->encode, uts.sysname, uts.release);
+    }
+
+    return deliver;
+}
+
+
+void
+snx_deliver_destroy(snx_deliver_t *deliver)
+{
+    uint32_t  i;
+
+    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
+        free(deliver->dests[i]);
+    }
+
+    snx_gzip_done(&deliver->gzip);
+    free(deliver);
+}
+
+
+int64_t
+snx_deliver_now_us(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+uint32_t
+snx_deliver_inflight(const snx_deliver_t *deliver)
+{
+    return snx_transport_inflight(deliver->transport, SNX_POOL_SENTRY);
+}
+
+
+static void
+snx_deliver_sweep(snx_deliver_t *deliver, uint64_t now_ms)
+{
+    uint64_t  age_ms;
+
+    age_ms = now_ms - deliver->sweep_ms;
+
+    if (age_ms < (deliver->done ? SNX_SWEEP_DONE_MS : SNX_SWEEP_MS)) {
+        return;
+    }
+
+    (void) snx_queue_sweep(deliver->queue, snx_process_alive, NULL);
+
+    deliver->sweep_ms = now_ms;
+    deliver->done = 0;
+}
+
+
+void
+snx_deliver_work(snx_deliver_t *deliver, uint64_t now_ms)
+{
+    snx_dest_t       *dest;
+    snx_queue_rec_t   rec;
+
+    snx_deliver_sweep(deliver, now_ms);
+    snx_deliver_passes(deliver, now_ms);
+
+    while (snx_transport_room(deliver->transport, SNX_POOL_SENTRY) != 0
+           && snx_deliver_pick(deliver, &rec, &dest, now_ms) == SNX_OK)
+    {
+        snx_deliver_record(deliver, &rec, dest, now_ms);
+    }
+
+    (void) snx_deliver_reports(deliver, now_ms);
+}
+
+
+uint32_t
+snx_deliver_wait(const snx_deliver_t *deliver, uint64_t now_ms)
+{
+    int       i;
+    uint64_t  wait, left;
+
+    wait = deliver->conf->flush_ms < SNX_IDLE_MS ? deliver->conf->flush_ms
+                                                 : SNX_IDLE_MS;
+
+    for (i = 0; i < SNX_LANES_N; i++) {
+
+        if (deliver->passes[i].active) {
+            continue;
+        }
+
+        left = deliver->passes[i].next_ms > now_ms
+               ? deliver->passes[i].next_ms - now_ms : 1;
+        wait = left < wait ? left : wait;
+    }
+
+    return (uint32_t) wait;
+}
+
+
+void
+snx_deliver_stop(snx_deliver_t *deliver, uint64_t now_ms)
+{
+    uint32_t  i;
+
+    deliver->stopping = 1;
+
+    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
+        if (deliver->dests[i] != NULL) {
+            snx_dest_stop(deliver->dests[i]);
+        }
+    }
+
+    /* whatever a pass has handed back gets its last chance */
+
+    for (i = 0; i < SNX_LANES_N; i++) {
+        memset(&deliver->passes[i], 0, sizeof(snx_pass_t));
+        deliver->passes[i].next_ms = now_ms;
+        deliver->passes[i].picked = 1;
+    }
+}
+
+
+int
+snx_deliver_idle(const snx_deliver_t *deliver)
+{
+    int  i;
+
+    if (snx_deliver_inflight(deliver) != 0) {
+        return 0;
+    }
+
+    for (i = 0; i < SNX_LANES_N; i++) {
+        if (deliver->passes[i].picked != 0) {
+            return 0;
+        }
+    }
+
+    return 1;
+}

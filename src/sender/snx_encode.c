@@ -1,0 +1,303 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * The event itself: identity, tags, user.  Its parts are next door: reason
+ * (exception, message, breadcrumbs), request, contexts.
+ */
+
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "snx_encode.h"
+#include "snx_text.h"
+
+
+#define SNX_ENCODE_ENVIRONMENT_MAX  64
+#define SNX_ENCODE_USER_MAX         128
+#define SNX_ENCODE_FINGERPRINT_MAX  512
+
+
+void
+snx_encode_init(snx_encode_t *encode, const char *os_name,
+    const char *os_version)
+{
+    (void) snprintf(encode->os_name, sizeof(encode->os_name), "%s", os_name);
+    (void) snprintf(encode->os_version, sizeof(encode->os_version), "%s",
+                    os_version);
+}
+
+
+const char *
+snx_encode_level(int64_t level)
+{
+    switch (level) {
+
+    case SNX_LEVEL_DEBUG:
+        return "debug";
+
+    case SNX_LEVEL_INFO:
+        return "info";
+
+    case SNX_LEVEL_WARNING:
+        return "warning";
+
+    case SNX_LEVEL_FATAL:
+        return "fatal";
+
+    default:
+        return "error";
+    }
+}
+
+
+int
+snx_encode_repeated(const snx_fields_t *fields, const snx_field_t *f)
+{
+    const snx_field_t  *p;
+
+    for (p = snx_fields_first(fields, f->id);
+         p != f;
+         p = snx_fields_next(fields, p))
+    {
+        if (p->key.len == f->key.len
+            && memcmp(p->key.data, f->key.data, f->key.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+snx_encode_identity(snx_json_t *j, cJSON *event, const snx_fields_t *fields,
+    int64_t now_us)
+{
+    int64_t    level, time_us;
+    snx_str_t  id;
+
+    level = SNX_LEVEL_ERROR;
+    time_us = now_us;
+
+    (void) snx_fields_num(fields, SNX_F_LEVEL, &level);
+    (void) snx_fields_num(fields, SNX_F_TIMESTAMP_US, &time_us);
+
+    id = snx_fields_str(fields, SNX_F_EVENT_ID);
+
+    snx_json_hex(j, event, "event_id", id.data, id.len);
+    snx_json_time(j, event, "timestamp", time_us);
+    snx_json_ref(j, event, "platform", "other");
+    snx_json_ref(j, event, "level", snx_encode_level(level));
+    snx_json_ref(j, event, "logger", "nginx");
+
+    snx_json_str(j, event, "server_name",
+                 snx_fields_str(fields, SNX_F_SERVER_NAME), SNX_NAME_MAX);
+    snx_json_str(j, event, "release", snx_fields_str(fields, SNX_F_RELEASE),
+                 SNX_NAME_MAX);
+    snx_json_str(j, event, "environment",
+                 snx_fields_str(fields, SNX_F_ENVIRONMENT),
+                 SNX_ENCODE_ENVIRONMENT_MAX);
+}
+
+
+static void
+snx_encode_transaction(snx_json_t *j, cJSON *event,
+    const snx_fields_t *fields)
+{
+    size_t       i;
+    cJSON       *info;
+    const char  *source;
+    snx_str_t    name, given;
+
+    static const char  *known[] = {
+        "url", "route", "view", "component", "task"
+    };
+
+    name = snx_fields_str(fields, SNX_F_TRANSACTION);
+
+    if (name.len == 0) {
+        return;
+    }
+
+    source = "custom";
+    given = snx_fields_str(fields, SNX_F_TRANSACTION_SOURCE);
+
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (snx_text_ieq(given, snx_cstr(known[i]))) {
+            source = known[i];
+        }
+    }
+
+    snx_json_str(j, event, "transaction", name, SNX_NAME_MAX);
+
+    info = snx_json_object(j, event, "transaction_info");
+    snx_json_ref(j, info, "source", source);
+}
+
+
+static void
+snx_encode_fingerprint(snx_json_t *j, cJSON *event,
+    const snx_fields_t *fields)
+{
+    cJSON              *list;
+    const snx_field_t  *f;
+
+    f = snx_fields_first(fields, SNX_F_FINGERPRINT);
+
+    if (f == NULL) {
+        return;
+    }
+
+    list = snx_json_array(j, event, "fingerprint");
+
+    for ( /* void */ ; f != NULL; f = snx_fields_next(fields, f)) {
+        snx_json_str(j, list, NULL, f->value, SNX_ENCODE_FINGERPRINT_MAX);
+    }
+}
+
+
+static void
+snx_encode_tags(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+{
+    char               *value, *p;
+    cJSON              *tags;
+    const snx_field_t  *f;
+
+    f = snx_fields_first(fields, SNX_F_TAG);
+
+    if (f == NULL) {
+        return;
+    }
+
+    tags = snx_json_object(j, event, "tags");
+
+    for ( /* void */ ; f != NULL; f = snx_fields_next(fields, f)) {
+
+        if (f->key.len == 0 || snx_encode_repeated(fields, f)) {
+            continue;
+        }
+
+        value = snx_json_copy(j, f->value, SNX_TAG_VALUE_MAX);
+
+        /* Sentry refuses a tag with a line break */
+
+        for (p = value; *p != '\0'; p++) {
+            if (*p == '\n' || *p == '\r') {
+                *p = ' ';
+            }
+        }
+
+        snx_json_ref(j, tags, snx_json_copy(j, f->key, SNX_TAG_KEY_MAX),
+                     value);
+    }
+}
+
+
+static int
+snx_encode_is_ip(snx_str_t s)
+{
+    char             text[INET6_ADDRSTRLEN];
+    struct in6_addr  addr;
+
+    if (s.len == 0 || s.len >= sizeof(text)) {
+        return 0;
+    }
+
+    memcpy(text, s.data, s.len);
+    text[s.len] = '\0';
+
+    return strlen(text) == s.len
+           && (inet_pton(AF_INET, text, &addr) == 1
+               || inet_pton(AF_INET6, text, &addr) == 1);
+}
+
+
+static void
+snx_encode_user(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+{
+    size_t              i;
+    cJSON              *user;
+    const snx_field_t  *f;
+
+    static const char  *keys[] = { "id", "username", "email", "ip_address" };
+
+    user = NULL;
+
+    for (f = snx_fields_first(fields, SNX_F_USER);
+         f != NULL;
+         f = snx_fields_next(fields, f))
+    {
+        for (i = 0; i < 4; i++) {
+            if (f->key.len == strlen(keys[i])
+                && memcmp(f->key.data, keys[i], f->key.len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (i == 4 || f->value.len == 0 || snx_encode_repeated(fields, f)
+            || (i == 3 && !snx_encode_is_ip(f->value)))
+        {
+            continue;
+        }
+
+        if (user == NULL) {
+            user = snx_json_object(j, event, "user");
+        }
+
+        snx_json_str(j, user, keys[i], f->value, SNX_ENCODE_USER_MAX);
+    }
+}
+
+
+static void
+snx_encode_sdk(snx_json_t *j, cJSON *event)
+{
+    cJSON  *sdk;
+
+    sdk = snx_json_object(j, event, "sdk");
+
+    snx_json_ref(j, sdk, "name", SNX_SDK_NAME);
+    snx_json_ref(j, sdk, "version", SNX_VERSION);
+}
+
+
+snx_rc_t
+snx_encode_event(snx_encode_t *encode, const snx_fields_t *fields,
+    int64_t now_us, char *out, size_t cap, size_t *len)
+{
+    cJSON       *event;
+    snx_rc_t     rc;
+    snx_json_t   j;
+
+    if (snx_fields_str(fields, SNX_F_EVENT_ID).len != 16) {
+        return SNX_INVALID;
+    }
+
+    snx_json_init(&j, encode->arena, sizeof(encode->arena));
+
+    event = cJSON_CreateObject();
+
+    if (event == NULL) {
+        return SNX_NOMEM;
+    }
+
+    snx_encode_identity(&j, event, fields, now_us);
+    snx_encode_transaction(&j, event, fields);
+    snx_encode_reason(&j, event, fields);
+    snx_encode_fingerprint(&j, event, fields);
+    snx_encode_tags(&j, event, fields);
+    snx_encode_user(&j, event, fields);
+    snx_encode_request(&j, event, fields);
+    snx_encode_contexts(&j, event, fields, encode);
+    snx_encode_sdk(&j, event);
+
+    rc = snx_json_print(&j, event, out, cap, len);
+
+    cJSON_Delete(event);
+
+    return rc;
+}

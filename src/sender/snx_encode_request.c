@@ -1,0 +1,244 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * The request interface of an event.
+ */
+
+
+#include <strings.h>
+
+#include "snx_encode.h"
+#include "snx_text.h"
+
+
+#define SNX_ENCODE_METHOD_MAX   64
+#define SNX_ENCODE_HEADER_MAX   128    /* a header's name */
+#define SNX_ENCODE_MERGED_MAX   4096   /* repeated headers, all cookies */
+#define SNX_ENCODE_BODY_MAX     8192
+#define SNX_ENCODE_ENV_MAX      256
+
+
+/*
+ * Sentry's own reader refuses the whole event when the URL's host is none,
+ * and the host is what the client sent: bytes that no host has become "_".
+ */
+
+static void
+snx_encode_url(snx_json_t *j, cJSON *request, snx_str_t url)
+{
+    char  *text, *p;
+
+    text = snx_json_copy(j, url, SNX_URL_MAX + SNX_ENCODE_ENV_MAX);
+
+    if (strncasecmp(text, "http://", 7) == 0) {
+        p = text + 7;
+
+    } else if (strncasecmp(text, "https://", 8) == 0) {
+        p = text + 8;
+
+    } else {
+        return;
+    }
+
+    if (strchr("/?#:", *p) != NULL) {
+        return;
+    }
+
+    for ( /* void */ ; strchr("/?#", *p) == NULL; p++) {
+        if (*p <= ' ' || *p >= 0x7f || strchr("\"%<>@\\^`{|}", *p) != NULL) {
+            *p = '_';
+        }
+    }
+
+    snx_json_ref(j, request, "url", text);
+}
+
+
+static const snx_field_t *
+snx_encode_same_header(const snx_fields_t *fields, const snx_field_t *from,
+    const snx_field_t *to, snx_str_t name)
+{
+    while (from != to) {
+        if (from->key.len == name.len && snx_text_ieq(from->key, name)) {
+            return from;
+        }
+
+        from = snx_fields_next(fields, from);
+    }
+
+    return NULL;
+}
+
+
+/* f and all headers of its name behind it, as HTTP joins them. */
+
+static void
+snx_encode_merged(snx_json_t *j, cJSON *headers, const snx_fields_t *fields,
+    const snx_field_t *f)
+{
+    char                buf[SNX_ENCODE_MERGED_MAX];
+    snx_str_t           value;
+    snx_text_t          text;
+    const snx_field_t  *more;
+
+    value = f->value;
+    more = snx_encode_same_header(fields, snx_fields_next(fields, f), NULL,
+                                  f->key);
+    if (more != NULL) {
+        snx_text_init(&text, buf, sizeof(buf));
+        snx_text_add(&text, value);
+
+        while (more != NULL) {
+            snx_text_addz(&text, ", ");
+            snx_text_add(&text, more->value);
+            more = snx_encode_same_header(fields,
+                                          snx_fields_next(fields, more), NULL,
+                                          f->key);
+        }
+
+        value = snx_str(text.data, text.len);
+    }
+
+    snx_json_ref(j, headers, snx_json_copy(j, f->key, SNX_ENCODE_HEADER_MAX),
+                 snx_json_copy(j, value, SNX_ENCODE_MERGED_MAX));
+}
+
+
+static void
+snx_encode_headers(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
+{
+    cJSON              *headers;
+    const snx_field_t  *f, *first;
+
+    first = snx_fields_first(fields, SNX_F_HEADER);
+
+    if (first == NULL) {
+        return;
+    }
+
+    headers = snx_json_object(j, request, "headers");
+
+    for (f = first; f != NULL; f = snx_fields_next(fields, f)) {
+
+        if (f->key.len == 0
+            || snx_encode_same_header(fields, first, f, f->key) != NULL)
+        {
+            continue;
+        }
+
+        snx_encode_merged(j, headers, fields, f);
+    }
+}
+
+
+/* One string: names may repeat, and all readers of Sentry take it. */
+
+static void
+snx_encode_cookies(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
+{
+    char                buf[SNX_ENCODE_MERGED_MAX];
+    snx_text_t          text;
+    const snx_field_t  *f;
+
+    f = snx_fields_first(fields, SNX_F_COOKIE);
+
+    if (f == NULL) {
+        return;
+    }
+
+    snx_text_init(&text, buf, sizeof(buf));
+
+    for ( /* void */ ; f != NULL; f = snx_fields_next(fields, f)) {
+
+        if (text.len != 0) {
+            snx_text_addz(&text, "; ");
+        }
+
+        if (f->key.len != 0) {
+            snx_text_add(&text, f->key);
+            snx_text_addz(&text, "=");
+        }
+
+        snx_text_add(&text, f->value);
+    }
+
+    snx_json_str(j, request, "cookies", snx_str(text.data, text.len),
+                 SNX_ENCODE_MERGED_MAX);
+}
+
+
+/* Values of env are strings, as in CGI. */
+
+static void
+snx_encode_port(snx_json_t *j, cJSON *env, const char *key,
+    const snx_fields_t *fields, snx_field_id_t id)
+{
+    char        buf[24];
+    int64_t     port;
+    snx_text_t  text;
+
+    if (!snx_fields_num(fields, id, &port)) {
+        return;
+    }
+
+    snx_text_init(&text, buf, sizeof(buf));
+    snx_text_addn(&text, port);
+
+    snx_json_str(j, env, key, snx_str(text.data, text.len), sizeof(buf));
+}
+
+
+static void
+snx_encode_env(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
+{
+    cJSON  *env;
+
+    env = snx_json_object(j, request, "env");
+
+    snx_json_str(j, env, "SERVER_NAME", snx_fields_str(fields, SNX_F_VHOST),
+                 SNX_ENCODE_ENV_MAX);
+    snx_json_str(j, env, "SERVER_ADDR",
+                 snx_fields_str(fields, SNX_F_SERVER_ADDR),
+                 SNX_ENCODE_ENV_MAX);
+    snx_encode_port(j, env, "SERVER_PORT", fields, SNX_F_SERVER_PORT);
+    snx_json_str(j, env, "SERVER_PROTOCOL",
+                 snx_fields_str(fields, SNX_F_PROTOCOL), SNX_ENCODE_ENV_MAX);
+    snx_json_str(j, env, "REMOTE_ADDR",
+                 snx_fields_str(fields, SNX_F_REMOTE_ADDR),
+                 SNX_ENCODE_ENV_MAX);
+    snx_encode_port(j, env, "REMOTE_PORT", fields, SNX_F_REMOTE_PORT);
+}
+
+
+void
+snx_encode_request(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+{
+    cJSON    *request;
+    int64_t   size;
+
+    if (snx_fields_first(fields, SNX_F_METHOD) == NULL
+        && snx_fields_first(fields, SNX_F_URL) == NULL
+        && snx_fields_first(fields, SNX_F_HEADER) == NULL)
+    {
+        return;
+    }
+
+    request = snx_json_object(j, event, "request");
+
+    snx_json_str(j, request, "method", snx_fields_str(fields, SNX_F_METHOD),
+                 SNX_ENCODE_METHOD_MAX);
+    snx_encode_url(j, request, snx_fields_str(fields, SNX_F_URL));
+    snx_json_str(j, request, "query_string",
+                 snx_fields_str(fields, SNX_F_QUERY), SNX_QUERY_MAX);
+    snx_encode_headers(j, request, fields);
+    snx_encode_cookies(j, request, fields);
+    snx_json_str(j, request, "data", snx_fields_str(fields, SNX_F_BODY_DATA),
+                 SNX_ENCODE_BODY_MAX);
+
+    if (snx_fields_num(fields, SNX_F_BODY_SIZE, &size) && size >= 0) {
+        snx_json_num(j, request, "body_size", size);
+    }
+
+    snx_encode_env(j, request, fields);
+}

@@ -1,0 +1,348 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * Which record is sent next: passes over the queue, projects that cannot
+ * take anything now, room made when the queue fills up with their records.
+ */
+
+
+#include "snx_deliver.h"
+#include "snx_record.h"
+
+
+static uint32_t
+snx_pick_interval(const snx_deliver_t *deliver, const snx_pass_t *pass)
+{
+    uint32_t  ms, least;
+
+    ms = deliver->conf->flush_ms;
+
+    if (deliver->stopping) {
+        ms = 1;
+
+    } else if (snx_queue_fill(deliver->queue) > SNX_PASS_FULL_PERCENT
+               && ms > SNX_PASS_FULL_MS)
+    {
+        ms = SNX_PASS_FULL_MS;
+    }
+
+    if (pass->again) {
+        ms = 0;
+    }
+
+    least = pass->held / SNX_PASS_HELD_PER_MS;
+
+    return ms > least ? ms : least;
+}
+
+
+static uint32_t
+snx_pick_projects(const snx_shm_t *shm)
+{
+    uint32_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
+        n += atomic_load_explicit(&shm->projects[i].used,
+                                  memory_order_relaxed) != 0;
+    }
+
+    return n;
+}
+
+
+/*
+ * Above half, records of projects that back off make room for others: as
+ * many bytes as the segments in use are above it.
+ */
+
+static int64_t
+snx_pick_excess(const snx_deliver_t *deliver)
+{
+    snx_queue_usage_t  usage;
+
+    if (deliver->projects < 2
+        || snx_queue_fill(deliver->queue) <= SNX_DROP_FULL_PERCENT)
+    {
+        return 0;
+    }
+
+    snx_queue_usage(deliver->queue, &usage);
+
+    return ((int64_t) usage.segments_used - usage.segments / 2)
+           * SNX_SEGMENT_SIZE;
+}
+
+
+void
+snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms)
+{
+    int          i;
+    snx_pass_t  *pass;
+
+    for (i = 0; i < SNX_LANES_N; i++) {
+        pass = &deliver->passes[i];
+
+        if (pass->active || now_ms < pass->next_ms) {
+            continue;
+        }
+
+        if (snx_queue_fill(deliver->queue) == 0) {
+            pass->picked = 0;
+            pass->held = 0;
+            pass->next_ms = now_ms + snx_pick_interval(deliver, pass);
+            continue;
+        }
+
+        memset(pass, 0, sizeof(snx_pass_t));
+        pass->active = 1;
+
+        deliver->projects = snx_pick_projects(deliver->conf->shm);
+        deliver->drop_bytes = snx_pick_excess(deliver);
+    }
+}
+
+
+void
+snx_deliver_again(snx_deliver_t *deliver, uint64_t now_ms)
+{
+    int          i;
+    snx_pass_t  *pass;
+
+    for (i = 0; i < SNX_LANES_N; i++) {
+        pass = &deliver->passes[i];
+        pass->again = 1;
+
+        if (!pass->active) {
+            pass->next_ms = now_ms + pass->held / SNX_PASS_HELD_PER_MS;
+        }
+    }
+}
+
+
+/* Whether looking at the queue is of no use: nobody can take anything. */
+
+static int
+snx_pick_blocked(const snx_deliver_t *deliver, uint64_t now_ms)
+{
+    uint32_t           i;
+    const snx_dest_t  *dest;
+    const snx_shm_t   *shm;
+
+    if (deliver->spotlight.url != NULL) {
+        return 0;
+    }
+
+    shm = deliver->conf->shm;
+
+    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
+        dest = deliver->dests[i];
+
+        if (atomic_load_explicit(&shm->projects[i].used,
+                                 memory_order_relaxed)
+            && (dest == NULL || snx_dest_ready(dest, now_ms) == SNX_OK))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * The project of a record.  SNX_OK with *dest set, SNX_DONE: it has none,
+ * SNX_INVALID, SNX_NOMEM.
+ */
+
+static snx_rc_t
+snx_pick_dest(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
+    snx_dest_t **dest, uint64_t now_ms)
+{
+    snx_rc_t        rc;
+    uint32_t        i;
+    snx_field_t     f;
+    snx_project_t  *project;
+
+    *dest = NULL;
+
+    rc = snx_rec_find(rec->data, SNX_F_DSN, &f);
+
+    if (rc != SNX_OK) {
+        return rc;
+    }
+
+    project = snx_shm_project(deliver->conf->shm, f.value, snx_str(NULL, 0));
+
+    if (project == NULL) {
+        return SNX_DONE;
+    }
+
+    i = (uint32_t) (project - deliver->conf->shm->projects);
+
+    if (deliver->dests[i] == NULL) {
+        deliver->dests[i] = snx_dest_create(project, deliver->box, now_ms);
+
+        if (deliver->dests[i] == NULL) {
+            snx_deliver_lose(deliver, rec, project, SNX_LOST_INTERNAL);
+            return SNX_NOMEM;
+        }
+
+        if (deliver->stopping) {
+            snx_dest_stop(deliver->dests[i]);
+        }
+    }
+
+    *dest = deliver->dests[i];
+
+    return SNX_OK;
+}
+
+
+/* The project that damage is charged to, when nobody can tell whose it is. */
+
+static snx_project_t *
+snx_pick_scapegoat(const snx_deliver_t *deliver)
+{
+    uint32_t    i;
+    snx_shm_t  *shm;
+
+    shm = deliver->conf->shm;
+
+    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
+        if (atomic_load_explicit(&shm->projects[i].used,
+                                 memory_order_acquire))
+        {
+            return &shm->projects[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+snx_pick_damaged(snx_deliver_t *deliver, snx_lane_class_t class,
+    uint32_t lost)
+{
+    snx_project_t  *project;
+
+    (void) atomic_fetch_add_explicit(&deliver->conf->shm->segments_corrupt, 1,
+                                     memory_order_relaxed);
+
+    project = snx_pick_scapegoat(deliver);
+
+    if (project != NULL) {
+        snx_project_lose(project, SNX_LOST_CORRUPT,
+                         class == SNX_LANE_ERRORS ? SNX_CAT_ERROR
+                                                  : SNX_CAT_TRANSACTION,
+                         lost);
+    }
+
+    snx_mailbox_put(deliver->box, SNX_MSG_ERROR,
+                    "a segment of the queue was damaged, %u records lost",
+                    (unsigned) lost);
+}
+
+
+/* Whether a claimed record may be sent; if not, it is ended or handed back. */
+
+static int
+snx_pick_accept(snx_deliver_t *deliver, snx_pass_t *pass,
+    const snx_queue_rec_t *rec, snx_dest_t **dest, uint64_t now_ms)
+{
+    snx_rc_t  rc;
+
+    rc = snx_pick_dest(deliver, rec, dest, now_ms);
+
+    if (rc == SNX_INVALID) {
+        snx_deliver_lose(deliver, rec, snx_pick_scapegoat(deliver),
+                         SNX_LOST_INTERNAL);
+    }
+
+    if (rc != SNX_OK) {
+        return rc == SNX_DONE;
+    }
+
+    if (!(*dest)->usable) {
+        snx_deliver_lose(deliver, rec, (*dest)->project, SNX_LOST_INTERNAL);
+        return 0;
+    }
+
+    rc = snx_dest_ready(*dest, now_ms);
+
+    if (rc == SNX_OK) {
+        return 1;
+    }
+
+    if (rc == SNX_AGAIN && deliver->drop_bytes > 0) {
+        deliver->drop_bytes -= (int64_t) rec->data.len;
+        snx_deliver_lose(deliver, rec, (*dest)->project,
+                         SNX_LOST_QUEUE_OVERFLOW);
+        return 0;
+    }
+
+    if (rc == SNX_FULL) {
+        (*dest)->starved = 1;
+    }
+
+    pass->held++;
+    snx_queue_release(rec, 0);
+
+    return 0;
+}
+
+
+static snx_rc_t
+snx_pick_class(snx_deliver_t *deliver, snx_lane_class_t class,
+    snx_queue_rec_t *rec, snx_dest_t **dest, uint64_t now_ms)
+{
+    snx_rc_t     rc;
+    uint32_t     lost;
+    snx_pass_t  *pass;
+
+    pass = &deliver->passes[class];
+
+    while (pass->active) {
+        rc = snx_queue_next(deliver->queue, class, &pass->cursor,
+                            deliver->conf->pid, rec, &lost);
+
+        if (rc == SNX_INVALID) {
+            snx_pick_damaged(deliver, class, lost);
+            continue;
+        }
+
+        if (rc != SNX_OK) {
+            pass->active = 0;
+            pass->next_ms = now_ms + snx_pick_interval(deliver, pass);
+            break;
+        }
+
+        if (snx_pick_accept(deliver, pass, rec, dest, now_ms)) {
+            pass->picked++;
+            return SNX_OK;
+        }
+    }
+
+    return SNX_DONE;
+}
+
+
+snx_rc_t
+snx_deliver_pick(snx_deliver_t *deliver, snx_queue_rec_t *rec,
+    snx_dest_t **dest, uint64_t now_ms)
+{
+    if (snx_pick_blocked(deliver, now_ms)) {
+        return SNX_DONE;
+    }
+
+    if (snx_pick_class(deliver, SNX_LANE_ERRORS, rec, dest, now_ms)
+        == SNX_OK)
+    {
+        return SNX_OK;
+    }
+
+    return snx_pick_class(deliver, SNX_LANE_BULK, rec, dest, now_ms);
+}

@@ -1,0 +1,631 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ */
+
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+
+#include "snx_text.h"
+#include "snx_transport.h"
+
+
+#define SNX_TRANSPORT_VALUE_MAX   1024     /* of a header kept */
+#define SNX_TRANSPORT_KEEP_MAX    65536    /* body memory kept by a slot */
+#define SNX_TRANSPORT_SLOTS_N                                                 \
+    (SNX_TRANSPORT_SENTRY_N + SNX_TRANSPORT_SPOTLIGHT_N)
+
+
+typedef enum {
+    SNX_SLOT_FREE = 0,
+    SNX_SLOT_FLYING,
+    SNX_SLOT_ENDED             /* its answer is being looked at */
+} snx_slot_state_t;
+
+
+typedef struct {
+    CURL               *easy;          /* made once, then reused */
+    struct curl_slist  *headers;
+    char               *body;
+    size_t              body_cap;
+    size_t              body_len;
+    size_t              header_bytes;  /* received */
+    size_t              answer_bytes;
+    void               *data;
+    snx_pool_t          pool;
+    snx_slot_state_t    state;
+    char                limits[SNX_TRANSPORT_VALUE_MAX];
+    char                retry_after[64];
+    char                reason[256];
+    char                error[CURL_ERROR_SIZE];
+} snx_slot_t;
+
+
+struct snx_transport_s {
+    CURLM                 *multi;
+    snx_transport_conf_t   conf;
+    uint32_t               inflight[SNX_POOLS_N];
+    snx_slot_t             slots[SNX_TRANSPORT_SLOTS_N];
+};
+
+
+static const uint32_t  snx_transport_max[SNX_POOLS_N] = {
+    SNX_TRANSPORT_SENTRY_N, SNX_TRANSPORT_SPOTLIGHT_N
+};
+
+static pthread_once_t  snx_transport_once = PTHREAD_ONCE_INIT;
+static CURLcode        snx_transport_global;
+
+
+/*
+ * Once per process and never undone: another module may use curl as well.
+ * Takes tens of ms for TLS, therefore not before it is needed.
+ */
+
+static void
+snx_transport_global_init(void)
+{
+    snx_transport_global = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+
+snx_transport_t *
+snx_transport_create(const snx_transport_conf_t *conf, const char **why)
+{
+    snx_transport_t  *transport;
+
+    (void) pthread_once(&snx_transport_once, snx_transport_global_init);
+
+    if (snx_transport_global != CURLE_OK) {
+        *why = curl_easy_strerror(snx_transport_global);
+        return NULL;
+    }
+
+    transport = calloc(1, sizeof(snx_transport_t));
+
+    if (transport == NULL) {
+        *why = "no memory";
+        return NULL;
+    }
+
+    transport->conf = *conf;
+    transport->multi = curl_multi_init();
+
+    if (transport->multi == NULL) {
+        free(transport);
+        *why = "no memory";
+        return NULL;
+    }
+
+    (void) curl_multi_setopt(transport->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                             (long) SNX_TRANSPORT_HOST_N);
+    (void) curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS,
+                             (long) SNX_TRANSPORT_SLOTS_N);
+    (void) curl_multi_setopt(transport->multi, CURLMOPT_PIPELINING,
+                             (long) CURLPIPE_MULTIPLEX);
+
+    return transport;
+}
+
+
+void
+snx_transport_destroy(snx_transport_t *transport)
+{
+    uint32_t     i;
+    snx_slot_t  *slot;
+
+    for (i = 0; i < SNX_TRANSPORT_SLOTS_N; i++) {
+        slot = &transport->slots[i];
+
+        if (slot->easy != NULL) {
+
+            if (slot->state == SNX_SLOT_FLYING) {
+                (void) curl_multi_remove_handle(transport->multi, slot->easy);
+            }
+
+            curl_easy_cleanup(slot->easy);
+        }
+
+        curl_slist_free_all(slot->headers);
+        free(slot->body);
+    }
+
+    (void) curl_multi_cleanup(transport->multi);
+
+    free(transport);
+}
+
+
+uint32_t
+snx_transport_inflight(const snx_transport_t *transport, snx_pool_t pool)
+{
+    return transport->inflight[pool];
+}
+
+
+uint32_t
+snx_transport_room(const snx_transport_t *transport, snx_pool_t pool)
+{
+    return snx_transport_max[pool] - transport->inflight[pool];
+}
+
+
+/* The answer's body is of no interest; one without end is not read. */
+
+static size_t
+snx_transport_on_body(char *data, size_t size, size_t n, void *user)
+{
+    snx_slot_t  *slot;
+
+    (void) data;
+
+    slot = user;
+    slot->answer_bytes += size * n;
+
+    return slot->answer_bytes > SNX_TRANSPORT_BODY_MAX ? 0 : size * n;
+}
+
+
+/*
+ * Keeps the value of line when it has that name; a repeated header is
+ * joined, one that is too long is cut between the elements of its list.
+ */
+
+static void
+snx_transport_keep(const char *name, snx_str_t line, char *value, size_t cap)
+{
+    char    *comma;
+    size_t   len, used;
+
+    len = strlen(name);
+
+    if (line.len < len || strncasecmp((const char *) line.data, name, len)) {
+        return;
+    }
+
+    line.data += len;
+    line.len -= len;
+
+    while (line.len != 0 && line.data[0] <= ' ') {
+        line.data++;
+        line.len--;
+    }
+
+    while (line.len != 0 && line.data[line.len - 1] <= ' ') {
+        line.len--;
+    }
+
+    used = strlen(value);
+
+    (void) snprintf(value + used, cap - used, "%s%.*s", used ? "," : "",
+                    (int) line.len, (const char *) line.data);
+
+    if (used + line.len + 1 >= cap) {
+        comma = strrchr(value, ',');
+
+        if (comma != NULL) {
+            *comma = '\0';
+        }
+    }
+}
+
+
+static size_t
+snx_transport_on_header(char *data, size_t size, size_t n, void *user)
+{
+    snx_str_t    line;
+    snx_slot_t  *slot;
+
+    slot = user;
+    line = snx_str(data, size * n);
+
+    slot->header_bytes += line.len;
+
+    if (slot->header_bytes > SNX_TRANSPORT_HEADERS_MAX) {
+        return 0;
+    }
+
+    if (line.len > 5 && memcmp(line.data, "HTTP/", 5) == 0) {
+
+        /* what came before belongs to an interim answer */
+
+        slot->limits[0] = '\0';
+        slot->retry_after[0] = '\0';
+        slot->reason[0] = '\0';
+
+        return line.len;
+    }
+
+    snx_transport_keep("X-Sentry-Rate-Limits:", line, slot->limits,
+                       sizeof(slot->limits));
+    snx_transport_keep("Retry-After:", line, slot->retry_after,
+                       sizeof(slot->retry_after));
+    snx_transport_keep("X-Sentry-Error:", line, slot->reason,
+                       sizeof(slot->reason));
+
+    return line.len;
+}
+
+
+static void
+snx_transport_tls(const snx_transport_conf_t *conf, CURL *easy)
+{
+    long  verify;
+
+    verify = conf->verify ? 1 : 0;
+
+    (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify);
+    (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2);
+    (void) curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, verify);
+    (void) curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, verify * 2);
+
+    if (conf->ca_file != NULL) {
+        (void) curl_easy_setopt(easy, CURLOPT_CAINFO, conf->ca_file);
+        (void) curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, conf->ca_file);
+    }
+}
+
+
+static void
+snx_transport_network(const snx_transport_conf_t *conf, CURL *easy)
+{
+    uint32_t  connect_ms;
+
+    connect_ms = conf->timeout_ms < SNX_TRANSPORT_CONNECT_MS
+                 ? conf->timeout_ms : SNX_TRANSPORT_CONNECT_MS;
+
+    (void) curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void) curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                            (long) connect_ms);
+    (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                            (long) conf->timeout_ms);
+
+    /* "" is not "unset": it keeps the environment's proxies out */
+
+    (void) curl_easy_setopt(easy, CURLOPT_PROXY,
+                            conf->proxy == NULL ? "" : conf->proxy);
+    (void) curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    (void) curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+
+    (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                            (long) CURL_HTTP_VERSION_2TLS);
+    (void) curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+
+#if (LIBCURL_VERSION_NUM >= 0x075500)
+    (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+                            (long) (CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+
+#if (LIBCURL_VERSION_NUM >= 0x075700)
+    (void) curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+}
+
+
+/* What is the same for each POST of a handle's life. */
+
+static CURL *
+snx_transport_easy(const snx_transport_conf_t *conf, snx_slot_t *slot)
+{
+    CURL  *easy;
+
+    easy = curl_easy_init();
+
+    if (easy == NULL) {
+        return NULL;
+    }
+
+    snx_transport_network(conf, easy);
+    snx_transport_tls(conf, easy);
+
+    (void) curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    (void) curl_easy_setopt(easy, CURLOPT_USERAGENT,
+                            conf->user_agent == NULL ? SNX_CLIENT
+                                                     : conf->user_agent);
+    (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
+    (void) curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
+    (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION,
+                            snx_transport_on_body);
+    (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+    (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION,
+                            snx_transport_on_header);
+    (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
+
+    return easy;
+}
+
+
+static snx_rc_t
+snx_transport_body(snx_slot_t *slot, snx_str_t body)
+{
+    char  *p;
+
+    if (body.len > slot->body_cap) {
+        p = realloc(slot->body, body.len);
+
+        if (p == NULL) {
+            return SNX_NOMEM;
+        }
+
+        slot->body = p;
+        slot->body_cap = body.len;
+    }
+
+    if (body.len != 0) {
+        memcpy(slot->body, body.data, body.len);
+    }
+
+    slot->body_len = body.len;
+
+    return SNX_OK;
+}
+
+
+static snx_rc_t
+snx_transport_headers(snx_slot_t *slot, const snx_post_t *post)
+{
+    int                 i;
+    char                auth[SNX_DSN_MAX + 256];
+    const char         *lines[4];
+    struct curl_slist  *list;
+
+    i = 0;
+    lines[i++] = "Content-Type: application/x-sentry-envelope";
+    lines[i++] = "Expect:";
+
+    if (post->gzip) {
+        lines[i++] = "Content-Encoding: gzip";
+    }
+
+    if (post->auth != NULL) {
+        (void) snprintf(auth, sizeof(auth), "X-Sentry-Auth: %s", post->auth);
+        lines[i++] = auth;
+    }
+
+    while (i-- > 0) {
+        list = curl_slist_append(slot->headers, lines[i]);
+
+        if (list == NULL) {
+            return SNX_NOMEM;
+        }
+
+        slot->headers = list;
+    }
+
+    return SNX_OK;
+}
+
+
+static void
+snx_transport_free(snx_transport_t *transport, snx_slot_t *slot)
+{
+    curl_slist_free_all(slot->headers);
+    slot->headers = NULL;
+
+    if (slot->body_cap > SNX_TRANSPORT_KEEP_MAX) {
+        free(slot->body);
+        slot->body = NULL;
+        slot->body_cap = 0;
+    }
+
+    if (slot->state != SNX_SLOT_FREE) {
+        transport->inflight[slot->pool]--;
+        slot->state = SNX_SLOT_FREE;
+    }
+}
+
+
+static snx_slot_t *
+snx_transport_slot(snx_transport_t *transport)
+{
+    uint32_t     i;
+    snx_slot_t  *slot;
+
+    for (i = 0; i < SNX_TRANSPORT_SLOTS_N; i++) {
+        slot = &transport->slots[i];
+
+        if (slot->state == SNX_SLOT_FREE) {
+            return slot;
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+snx_transport_launch(snx_transport_t *transport, snx_slot_t *slot,
+    const snx_post_t *post)
+{
+    CURL  *easy;
+    long   wait;
+
+    easy = slot->easy;
+
+    /* wait for one connection to tell whether it can carry them all */
+
+    wait = strncasecmp(post->url, "https:", 6) == 0;
+
+    return curl_easy_setopt(easy, CURLOPT_URL, post->url) == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_PIPEWAIT, wait) == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, slot->headers)
+              == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_POSTFIELDS, slot->body)
+              == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                               (curl_off_t) slot->body_len)
+              == CURLE_OK
+           && curl_multi_add_handle(transport->multi, easy) == CURLM_OK;
+}
+
+
+snx_rc_t
+snx_transport_post(snx_transport_t *transport, snx_pool_t pool,
+    const snx_post_t *post)
+{
+    snx_slot_t  *slot;
+
+    if (snx_transport_room(transport, pool) == 0) {
+        return SNX_FULL;
+    }
+
+    slot = snx_transport_slot(transport);
+
+    if (slot == NULL) {
+        return SNX_FULL;
+    }
+
+    if (slot->easy == NULL) {
+        slot->easy = snx_transport_easy(&transport->conf, slot);
+    }
+
+    slot->header_bytes = 0;
+    slot->answer_bytes = 0;
+    slot->limits[0] = '\0';
+    slot->retry_after[0] = '\0';
+    slot->reason[0] = '\0';
+    slot->error[0] = '\0';
+
+    if (slot->easy == NULL
+        || snx_transport_body(slot, post->body) != SNX_OK
+        || snx_transport_headers(slot, post) != SNX_OK
+        || !snx_transport_launch(transport, slot, post))
+    {
+        snx_transport_free(transport, slot);
+        return SNX_NOMEM;
+    }
+
+    slot->pool = pool;
+    slot->data = post->data;
+    slot->state = SNX_SLOT_FLYING;
+    transport->inflight[pool]++;
+
+    return SNX_OK;
+}
+
+
+void
+snx_transport_run(snx_transport_t *transport, uint32_t wait_ms)
+{
+    int  running;
+
+    (void) curl_multi_perform(transport->multi, &running);
+
+    if (wait_ms != 0) {
+        (void) curl_multi_poll(transport->multi, NULL, 0, (int) wait_ms,
+                               NULL);
+        (void) curl_multi_perform(transport->multi, &running);
+    }
+}
+
+
+/*
+ * Any final status is an answer, even when the rest of it was cut off: the
+ * server has taken the envelope or refused it.
+ */
+
+static void
+snx_transport_answer(snx_slot_t *slot, CURLcode code, snx_answer_t *answer)
+{
+    long         status, version;
+    curl_off_t   total_us;
+
+    status = 0;
+    version = 0;
+    total_us = 0;
+
+    (void) curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void) curl_easy_getinfo(slot->easy, CURLINFO_HTTP_VERSION, &version);
+    (void) curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &total_us);
+
+    answer->data = slot->data;
+    answer->pool = slot->pool;
+    answer->status = status < 200 ? 0 : (uint32_t) status;
+    answer->ms = (uint32_t) (total_us / 1000);
+    answer->bytes = slot->body_len;
+    answer->http2 = version == CURL_HTTP_VERSION_2_0;
+    answer->error = slot->error[0] != '\0' ? slot->error
+                                           : curl_easy_strerror(code);
+    answer->limits = slot->limits;
+    answer->retry_after = slot->retry_after;
+    answer->reason = slot->reason;
+}
+
+
+int
+snx_transport_next(snx_transport_t *transport, snx_answer_t *answer)
+{
+    int           left;
+    char         *private;
+    uint32_t      i;
+    CURLMsg      *msg;
+    CURLcode      code;
+    snx_slot_t   *slot;
+
+    for (i = 0; i < SNX_TRANSPORT_SLOTS_N; i++) {
+        if (transport->slots[i].state == SNX_SLOT_ENDED) {
+            snx_transport_free(transport, &transport->slots[i]);
+        }
+    }
+
+    do {
+        msg = curl_multi_info_read(transport->multi, &left);
+
+        if (msg == NULL) {
+            return 0;
+        }
+
+    } while (msg->msg != CURLMSG_DONE);
+
+    /* msg dies with the removal */
+
+    code = msg->data.result;
+    private = NULL;
+
+    (void) curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
+    slot = (snx_slot_t *) (void *) private;
+
+    (void) curl_multi_remove_handle(transport->multi, slot->easy);
+    slot->state = SNX_SLOT_ENDED;
+
+    snx_transport_answer(slot, code, answer);
+
+    return 1;
+}
+
+
+int
+snx_transport_cancel(snx_transport_t *transport, snx_pool_t pool,
+    void **data)
+{
+    uint32_t     i;
+    snx_slot_t  *slot;
+
+    for (i = 0; i < SNX_TRANSPORT_SLOTS_N; i++) {
+        slot = &transport->slots[i];
+
+        if (slot->state == SNX_SLOT_FLYING && slot->pool == pool) {
+            (void) curl_multi_remove_handle(transport->multi, slot->easy);
+            *data = slot->data;
+            snx_transport_free(transport, slot);
+
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+snx_transport_wakeup(snx_transport_t *transport)
+{
+    (void) curl_multi_wakeup(transport->multi);
+}
