@@ -51,7 +51,7 @@ $(build)/dynamic/Makefile: config $(build)/dynamic.told \
 	    echo "see $(build)/dynamic.log" >&2; exit 1; }
 
 $(module): $(build)/dynamic/Makefile FORCE
-	@$(MAKE) --no-print-directory -f $(build)/dynamic/Makefile \
+	@$(MAKE) $(if $(V),,-s) --no-print-directory -f $(build)/dynamic/Makefile \
 	    -C $(NGINX_SRC) modules
 	@[ ! $(build)/dynamic/ngx_sentry_module.so -nt $@ ] || { \
 	    cp -p $(build)/dynamic/ngx_sentry_module.so $@.new && \
@@ -67,7 +67,7 @@ san_asan = -fsanitize=address,undefined -fno-sanitize-recover=all \
 san_tsan = -fsanitize=thread -O1
 
 unit = $(build)/unit$(addprefix -,$(SAN))
-unit_cflags = -std=c11 -D_GNU_SOURCE -g -O2 -Wall -Wextra -Werror \
+unit_cflags = -std=gnu11 -g -O2 -Wall -Wextra -Werror \
     -Isrc/core -Isrc/sender -It/unit $(san_$(SAN))
 unit_libs = -lcurl -lcjson -lz -lpcre2-8 -lpthread -lm
 unit_objs = $(patsubst src/%.c,$(unit)/%.o,$(wildcard src/core/*.c) \

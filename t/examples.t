@@ -56,7 +56,7 @@ like(with(SENTRY_DSN => 'nonsense', $env), qr/\[emerg\].*"SENTRY_DSN"/,
     'environment.conf with a bad one');
 
 unlike(join('', map { slurp($_) } @examples),
-    qr/sentry_dsn\s+(?!off|https?:\/\/example\w*Key\@)/,
+    qr/sentry_dsn\s++(?!off|https?:\/\/example\w*Key\@)/,
     'no real key in an example');
 
 ###############################################################################

@@ -4,6 +4,10 @@
  */
 
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE    /* memmem() */
+#endif
+
 #include "snx_cause.h"
 
 

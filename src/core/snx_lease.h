@@ -12,6 +12,10 @@
  * serial number; wraps after 77 days).  0 is "free".  Renewing swaps the word
  * the holder last wrote; taking swaps the word just read: whoever was
  * overtaken notices at its next renewal.
+ *
+ * start_ticks repeats the pid it belongs to, so that the time between the two
+ * stores cannot make a new holder look dead; without it the pid alone is
+ * asked for, and the deadline decides in the end.
  */
 
 
@@ -31,7 +35,7 @@
 
 typedef struct {
     _Atomic uint64_t   word;
-    _Atomic uint64_t   start_ticks;    /* the holder's, advisory */
+    _Atomic uint64_t   start_ticks;    /* pid:22 | ticks:42, advisory */
     _Atomic uint64_t   taken;          /* how often it changed hands */
 } snx_lease_t;
 

@@ -83,6 +83,8 @@ snx_queue_seq(const snx_queue_t *queue, const snx_segment_t *segment,
         return seq;
     }
 
+    /* relaxed: tail was acquired, so next_seq went beyond seq before */
+
     next = atomic_load_explicit(&queue->next_seq, memory_order_relaxed);
 
     return (seq < next) ? seq : 0;

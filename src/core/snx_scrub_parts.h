@@ -6,7 +6,7 @@
  *
  *   snx_scrub_text.c   free text           (snx_scrub_value.c: where a value
  *        |                                  in free text ends)
- *   snx_scrub_url.c    URL, path, query
+ *   snx_scrub_url.c    URLs, queries       (snx_scrub_path.c: paths)
  *        |
  *   snx_scrub_find.c   does this piece hide a secret?
  *        |
@@ -204,7 +204,7 @@ const unsigned char *snx_scrub_last_at(const unsigned char *p,
 
 
 /*
- * Writing (snx_scrub_url.c).
+ * Writing, URLs and queries (snx_scrub_url.c), paths (snx_scrub_path.c).
  */
 
 void snx_scrub_begin(snx_scrub_out_t *out, void *buf, size_t cap);
@@ -215,9 +215,23 @@ void snx_scrub_filtered(snx_scrub_out_t *out);
 void snx_scrub_write_url(const snx_scrub_t *scrub, snx_scrub_out_t *out,
     const unsigned char *p, const unsigned char *end);
 
+void snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
+    const unsigned char *p, const unsigned char *end);
+
 /* host[:port] with what stands before "@"; returns where it ended. */
 const unsigned char *snx_scrub_write_host(const snx_scrub_t *scrub,
     snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
+
+/* Where the value of a query parameter ends; secret: of a sensitive key. */
+const unsigned char *snx_scrub_query_value(const unsigned char *p,
+    const unsigned char *end, int secret);
+
+/* Whether p..end is a URL's scheme with its colon. */
+int snx_scrub_scheme(const unsigned char *p, const unsigned char *end);
+
+/* First of a set of characters in p..end, or end. */
+const unsigned char *snx_scrub_any(const unsigned char *p,
+    const unsigned char *end, const char *set);
 
 
 /*

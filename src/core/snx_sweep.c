@@ -251,7 +251,9 @@ snx_sweep_advance(const snx_walk_t *w, uint64_t mark)
         mark |= SNX_MARK_BROKEN;
     }
 
-    if (head == mark) {
+    /* a head of a later epoch would be overwritten */
+
+    if (head == mark || !snx_segment_still(w->segment, w->epoch)) {
         return;
     }
 

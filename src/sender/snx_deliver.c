@@ -170,7 +170,7 @@ snx_deliver_stop(snx_deliver_t *deliver, uint64_t now_ms)
 
 
 int
-snx_deliver_idle(const snx_deliver_t *deliver)
+snx_deliver_idle(const snx_deliver_t *deliver, uint64_t now_ms)
 {
     int  i;
 
@@ -178,8 +178,12 @@ snx_deliver_idle(const snx_deliver_t *deliver)
         return 0;
     }
 
+    if (snx_deliver_blocked(deliver, now_ms)) {
+        return 1;
+    }
+
     for (i = 0; i < SNX_LANES_N; i++) {
-        if (deliver->passes[i].picked != 0) {
+        if (deliver->passes[i].picked != 0 || deliver->passes[i].again) {
             return 0;
         }
     }

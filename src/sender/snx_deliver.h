@@ -15,10 +15,9 @@
  *   each SNX_PASS_FULL_MS while the queue fills up,
  *   at once when a project whose records were handed back becomes free,
  *
- * but never sooner than the records handed back in the last one allow
- * (SNX_PASS_HELD_PER_MS): a long queue of a dead project costs a few percent
- * of one CPU at most.  When no project can take anything, nothing is looked
- * at.
+ * but not before SNX_PASS_REST times the time that looking through took: a
+ * long queue of a dead project costs a few percent of one CPU at most.  When
+ * no project can take anything, nothing is looked at.
  */
 
 
@@ -35,7 +34,8 @@
 #define SNX_REPORT_FLUSHES_N   60      /* flush intervals between reports */
 #define SNX_PASS_FULL_PERCENT  25
 #define SNX_PASS_FULL_MS       20
-#define SNX_PASS_HELD_PER_MS   250
+#define SNX_PASS_REST          20
+#define SNX_PASS_REST_MAX_MS   2000
 #define SNX_DROP_FULL_PERCENT  50
 #define SNX_SWEEP_MS           1000
 #define SNX_SWEEP_DONE_MS      100     /* when records were done */
@@ -51,8 +51,8 @@
 typedef struct {
     snx_queue_cursor_t   cursor;
     uint64_t             next_ms;      /* when the next one begins */
+    uint64_t             spent_ns;     /* in the queue */
     uint32_t             picked;
-    uint32_t             held;         /* handed back */
     unsigned             active:1;
     unsigned             again:1;      /* a project became free */
 } snx_pass_t;
@@ -114,8 +114,8 @@ void snx_deliver_answers(snx_deliver_t *deliver);
 /* nginx ends: from now on no waiting for better times. */
 void snx_deliver_stop(snx_deliver_t *deliver, uint64_t now_ms);
 
-/* Whether nothing is left that could be sent now. */
-int snx_deliver_idle(const snx_deliver_t *deliver);
+/* While stopping: whether nothing is left that could be sent. */
+int snx_deliver_idle(const snx_deliver_t *deliver, uint64_t now_ms);
 
 /* Hands back what is in flight, as not tried. */
 void snx_deliver_abort(snx_deliver_t *deliver);
@@ -135,6 +135,9 @@ snx_rc_t snx_deliver_pick(snx_deliver_t *deliver, snx_queue_rec_t *rec,
 
 /* Begins the passes that are due. */
 void snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms);
+
+/* Whether looking at the queue is of no use: nobody can take anything. */
+int snx_deliver_blocked(const snx_deliver_t *deliver, uint64_t now_ms);
 
 /* A project became free. */
 void snx_deliver_again(snx_deliver_t *deliver, uint64_t now_ms);

@@ -105,37 +105,14 @@ snx_encode_merged(snx_json_t *j, cJSON *headers, const snx_fields_t *fields,
 }
 
 
-static void
-snx_encode_headers(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
-{
-    cJSON              *headers;
-    const snx_field_t  *f, *first;
-
-    first = snx_fields_first(fields, SNX_F_HEADER);
-
-    if (first == NULL) {
-        return;
-    }
-
-    headers = snx_json_object(j, request, "headers");
-
-    for (f = first; f != NULL; f = snx_fields_next(fields, f)) {
-
-        if (f->key.len == 0
-            || snx_encode_same_header(fields, first, f, f->key) != NULL)
-        {
-            continue;
-        }
-
-        snx_encode_merged(j, headers, fields, f);
-    }
-}
-
-
-/* One string: names may repeat, and all readers of Sentry take it. */
+/*
+ * All cookies as one Cookie header: names may repeat, Sentry takes it apart
+ * itself, and all of its readers accept it, unlike request.cookies, where
+ * one wants a string and the other an object.
+ */
 
 static void
-snx_encode_cookies(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
+snx_encode_cookies(snx_json_t *j, cJSON *headers, const snx_fields_t *fields)
 {
     char                buf[SNX_ENCODE_MERGED_MAX];
     snx_text_t          text;
@@ -163,8 +140,40 @@ snx_encode_cookies(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
         snx_text_add(&text, f->value);
     }
 
-    snx_json_str(j, request, "cookies", snx_str(text.data, text.len),
+    snx_json_str(j, headers, "Cookie", snx_str(text.data, text.len),
                  SNX_ENCODE_MERGED_MAX);
+}
+
+
+static void
+snx_encode_headers(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
+{
+    int                 cookies;
+    cJSON              *headers;
+    const snx_field_t  *f, *first;
+
+    first = snx_fields_first(fields, SNX_F_HEADER);
+    cookies = snx_fields_first(fields, SNX_F_COOKIE) != NULL;
+
+    if (first == NULL && !cookies) {
+        return;
+    }
+
+    headers = snx_json_object(j, request, "headers");
+
+    for (f = first; f != NULL; f = snx_fields_next(fields, f)) {
+
+        if (f->key.len == 0
+            || (cookies && snx_text_ieq(f->key, snx_cstr("Cookie")))
+            || snx_encode_same_header(fields, first, f, f->key) != NULL)
+        {
+            continue;
+        }
+
+        snx_encode_merged(j, headers, fields, f);
+    }
+
+    snx_encode_cookies(j, headers, fields);
 }
 
 
@@ -232,7 +241,6 @@ snx_encode_request(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
     snx_json_str(j, request, "query_string",
                  snx_fields_str(fields, SNX_F_QUERY), SNX_QUERY_MAX);
     snx_encode_headers(j, request, fields);
-    snx_encode_cookies(j, request, fields);
     snx_json_str(j, request, "data", snx_fields_str(fields, SNX_F_BODY_DATA),
                  SNX_ENCODE_BODY_MAX);
 

@@ -7,22 +7,27 @@
  */
 
 
+#include <time.h>
+
 #include "snx_deliver.h"
 #include "snx_record.h"
 
 
-static uint32_t
+/* How long the queue is left alone after a pass, in ms. */
+
+static uint64_t
 snx_pick_interval(const snx_deliver_t *deliver, const snx_pass_t *pass)
 {
-    uint32_t  ms, least;
+    uint64_t  ms, least;
+
+    if (deliver->stopping) {
+        return 1;
+    }
 
     ms = deliver->conf->flush_ms;
 
-    if (deliver->stopping) {
-        ms = 1;
-
-    } else if (snx_queue_fill(deliver->queue) > SNX_PASS_FULL_PERCENT
-               && ms > SNX_PASS_FULL_MS)
+    if (ms > SNX_PASS_FULL_MS
+        && snx_queue_fill(deliver->queue) > SNX_PASS_FULL_PERCENT)
     {
         ms = SNX_PASS_FULL_MS;
     }
@@ -31,7 +36,8 @@ snx_pick_interval(const snx_deliver_t *deliver, const snx_pass_t *pass)
         ms = 0;
     }
 
-    least = pass->held / SNX_PASS_HELD_PER_MS;
+    least = pass->spent_ns * SNX_PASS_REST / 1000000;
+    least = least < SNX_PASS_REST_MAX_MS ? least : SNX_PASS_REST_MAX_MS;
 
     return ms > least ? ms : least;
 }
@@ -89,13 +95,6 @@ snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms)
             continue;
         }
 
-        if (snx_queue_fill(deliver->queue) == 0) {
-            pass->picked = 0;
-            pass->held = 0;
-            pass->next_ms = now_ms + snx_pick_interval(deliver, pass);
-            continue;
-        }
-
         memset(pass, 0, sizeof(snx_pass_t));
         pass->active = 1;
 
@@ -116,16 +115,14 @@ snx_deliver_again(snx_deliver_t *deliver, uint64_t now_ms)
         pass->again = 1;
 
         if (!pass->active) {
-            pass->next_ms = now_ms + pass->held / SNX_PASS_HELD_PER_MS;
+            pass->next_ms = now_ms + snx_pick_interval(deliver, pass);
         }
     }
 }
 
 
-/* Whether looking at the queue is of no use: nobody can take anything. */
-
-static int
-snx_pick_blocked(const snx_deliver_t *deliver, uint64_t now_ms)
+int
+snx_deliver_blocked(const snx_deliver_t *deliver, uint64_t now_ms)
 {
     uint32_t           i;
     const snx_dest_t  *dest;
@@ -250,8 +247,8 @@ snx_pick_damaged(snx_deliver_t *deliver, snx_lane_class_t class,
 /* Whether a claimed record may be sent; if not, it is ended or handed back. */
 
 static int
-snx_pick_accept(snx_deliver_t *deliver, snx_pass_t *pass,
-    const snx_queue_rec_t *rec, snx_dest_t **dest, uint64_t now_ms)
+snx_pick_accept(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
+    snx_dest_t **dest, uint64_t now_ms)
 {
     snx_rc_t  rc;
 
@@ -288,15 +285,27 @@ snx_pick_accept(snx_deliver_t *deliver, snx_pass_t *pass,
         (*dest)->starved = 1;
     }
 
-    pass->held++;
     snx_queue_release(rec, 0);
 
     return 0;
 }
 
 
-static snx_rc_t
-snx_pick_class(snx_deliver_t *deliver, snx_lane_class_t class,
+static uint64_t
+snx_pick_clock_ns(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+
+/* Goes on with the pass until a record may be sent: 1, or 0 at its end. */
+
+static int
+snx_pick_pass(snx_deliver_t *deliver, snx_lane_class_t class,
     snx_queue_rec_t *rec, snx_dest_t **dest, uint64_t now_ms)
 {
     snx_rc_t     rc;
@@ -305,7 +314,7 @@ snx_pick_class(snx_deliver_t *deliver, snx_lane_class_t class,
 
     pass = &deliver->passes[class];
 
-    while (pass->active) {
+    for ( ;; ) {
         rc = snx_queue_next(deliver->queue, class, &pass->cursor,
                             deliver->conf->pid, rec, &lost);
 
@@ -315,16 +324,41 @@ snx_pick_class(snx_deliver_t *deliver, snx_lane_class_t class,
         }
 
         if (rc != SNX_OK) {
-            pass->active = 0;
-            pass->next_ms = now_ms + snx_pick_interval(deliver, pass);
-            break;
+            return 0;
         }
 
-        if (snx_pick_accept(deliver, pass, rec, dest, now_ms)) {
-            pass->picked++;
-            return SNX_OK;
+        if (snx_pick_accept(deliver, rec, dest, now_ms)) {
+            return 1;
         }
     }
+}
+
+
+static snx_rc_t
+snx_pick_class(snx_deliver_t *deliver, snx_lane_class_t class,
+    snx_queue_rec_t *rec, snx_dest_t **dest, uint64_t now_ms)
+{
+    int          found;
+    uint64_t     begun_ns;
+    snx_pass_t  *pass;
+
+    pass = &deliver->passes[class];
+
+    if (!pass->active) {
+        return SNX_DONE;
+    }
+
+    begun_ns = snx_pick_clock_ns();
+    found = snx_pick_pass(deliver, class, rec, dest, now_ms);
+    pass->spent_ns += snx_pick_clock_ns() - begun_ns;
+
+    if (found) {
+        pass->picked++;
+        return SNX_OK;
+    }
+
+    pass->active = 0;
+    pass->next_ms = now_ms + snx_pick_interval(deliver, pass);
 
     return SNX_DONE;
 }
@@ -334,7 +368,7 @@ snx_rc_t
 snx_deliver_pick(snx_deliver_t *deliver, snx_queue_rec_t *rec,
     snx_dest_t **dest, uint64_t now_ms)
 {
-    if (snx_pick_blocked(deliver, now_ms)) {
+    if (snx_deliver_blocked(deliver, now_ms)) {
         return SNX_DONE;
     }
 

@@ -1,0 +1,320 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * Where a value in free text ends, and whether a word looks like one.  In
+ * doubt a value is longer: what follows a secret is lost before a part of it
+ * is told.
+ */
+
+
+#include "snx_scrub_parts.h"
+
+
+static int snx_scrub_value_adheres(const unsigned char *p,
+    const unsigned char *end);
+static int snx_scrub_value_ends(const unsigned char *p,
+    const unsigned char *end, int url);
+static const unsigned char *snx_scrub_value_trim(const unsigned char *p,
+    const unsigned char *end);
+static int snx_scrub_value_tail(const unsigned char *p,
+    const unsigned char *end);
+
+
+/* Whether the character at p continues the value that a quote closed. */
+
+static int
+snx_scrub_value_adheres(const unsigned char *p, const unsigned char *end)
+{
+    return p < end
+           && (*p >= 0x80 || snx_scrub_alnum(*p)
+               || (*p > 0x20 && strchr("_-+%$@!*~^/", *p) != NULL));
+}
+
+
+/*
+ * The closing quote has as many backslashes before it as the opening one:
+ * JSON inside of JSON.  Those of an unescaped quote may be escaped themselves.
+ */
+
+const unsigned char *
+snx_scrub_value_quoted(const unsigned char *p, const unsigned char *end,
+    const unsigned char **close)
+{
+    size_t         level, n;
+    unsigned char  quote;
+
+    for (level = 0; *p == '\\'; level++) {
+        p++;
+    }
+
+    quote = *p++;
+    *close = end;
+
+    for (n = 0; p < end; p++) {
+        if (*p == '\\') {
+            n++;
+            continue;
+        }
+
+        if (*p == quote && (n <= level || (level == 0 && n % 2 == 0))) {
+            *close = (level == 0) ? p : p - n;
+            return p + 1;
+        }
+
+        n = 0;
+    }
+
+    return end;
+}
+
+
+const unsigned char *
+snx_scrub_value_run(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char  *start;
+
+    for (start = p; p < end && !snx_scrub_value_ends(p, end, 0); p++) {
+        /* void */
+    }
+
+    return snx_scrub_value_trim(start, p);
+}
+
+
+const unsigned char *
+snx_scrub_value_url(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char  *start;
+
+    for (start = p; p < end && !snx_scrub_value_ends(p, end, 1); p++) {
+        /* void */
+    }
+
+    return snx_scrub_value_trim(start, p);
+}
+
+
+/* A quote ends a run only where the text goes on behind a delimiter. */
+
+static int
+snx_scrub_value_ends(const unsigned char *p, const unsigned char *end,
+    int url)
+{
+    if (snx_scrub_space(*p)) {
+        return 1;
+    }
+
+    if (snx_scrub_quote(*p)) {
+        return !snx_scrub_value_adheres(p + 1, end);
+    }
+
+    if (*p == '\\' || *p == ',') {
+        return p + 1 < end && (snx_scrub_quote(p[1]) || p[1] == '\\');
+    }
+
+    if (url) {
+        return *p == '<' || *p == '>';
+    }
+
+    return *p == '&' || snx_scrub_starts(p, end, "</");
+}
+
+
+/* Leaves out punctuation at the end, but no bracket that has its partner. */
+
+static const unsigned char *
+snx_scrub_value_trim(const unsigned char *p, const unsigned char *end)
+{
+    size_t                i, open[4], close[4];
+    const char           *at;
+    const unsigned char  *last;
+
+    static const char     opening[] = "([{<";
+    static const char     closing[] = ")]}>";
+
+    memset(open, 0, sizeof(open));
+    memset(close, 0, sizeof(close));
+
+    for (last = p; last < end; last++) {
+        for (i = 0; i < 4; i++) {
+            open[i] += (*last == (unsigned char) opening[i]);
+            close[i] += (*last == (unsigned char) closing[i]);
+        }
+    }
+
+    while (last > p) {
+        if (strchr(",;:.", last[-1]) == NULL || last[-1] == '\0') {
+            at = (last[-1] == '\0') ? NULL : strchr(closing, last[-1]);
+
+            if (at == NULL) {
+                break;
+            }
+
+            i = (size_t) (at - closing);
+
+            if (close[i]-- <= open[i]) {
+                break;
+            }
+        }
+
+        last--;
+    }
+
+    return last;
+}
+
+
+const unsigned char *
+snx_scrub_value_nested(const unsigned char *p, const unsigned char *end)
+{
+    int     string, known;
+    size_t  depth, n, level;
+
+    string = 0;
+    known = 0;
+    level = 0;
+    depth = 0;
+
+    for (n = 0; p < end; p++) {
+        if (*p == '\\') {
+            n++;
+            continue;
+        }
+
+        if (*p == '"') {
+            level = known ? level : n;
+            known = 1;
+
+            if (n <= level) {
+                string = !string;
+            }
+
+        } else if (!string && (*p == '{' || *p == '[')) {
+            depth++;
+
+        } else if (!string && (*p == '}' || *p == ']') && --depth == 0) {
+            p++;
+            break;
+        }
+
+        n = 0;
+    }
+
+    return snx_scrub_value_adheres(p, end) ? snx_scrub_value_run(p, end) : p;
+}
+
+
+const unsigned char *
+snx_scrub_value_line(const unsigned char *p, const unsigned char *end)
+{
+    while (p < end && *p != '\n' && *p != '\r'
+           && !snx_scrub_starts(p, end, ", client: "))
+    {
+        p++;
+    }
+
+    return p;
+}
+
+
+/*
+ * nginx escapes nothing in these fields, so that the quote is looked for
+ * which the next field or the end of the line follows; the last one will do.
+ */
+
+const unsigned char *
+snx_scrub_value_field(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char  *last;
+
+    for (last = NULL; p < end && *p != '\n' && *p != '\r'; p++) {
+        if (*p != '"') {
+            continue;
+        }
+
+        last = p;
+
+        if (snx_scrub_value_tail(p + 1, end)) {
+            break;
+        }
+    }
+
+    return (last == NULL) ? p : last;
+}
+
+
+/* The end of the line, or `, name: `. */
+
+static int
+snx_scrub_value_tail(const unsigned char *p, const unsigned char *end)
+{
+    size_t  n;
+
+    if (p == end || *p == '\n' || *p == '\r') {
+        return 1;
+    }
+
+    if (!snx_scrub_starts(p, end, ", ")) {
+        return 0;
+    }
+
+    for (p += 2, n = 0; p < end && n < 16 && *p >= 'a' && *p <= 'z'; n++) {
+        p++;
+    }
+
+    return n != 0 && snx_scrub_starts(p, end, ": ");
+}
+
+
+/*
+ * A word behind a sensitive one, as in "token abc123": a digit, letters of
+ * mixed case, unusual characters or an unusual length make it a secret.
+ * Words of text, with "-", "'" or "/" in them, paths and URLs do not.
+ */
+
+int
+snx_scrub_value_like(const unsigned char *p, const unsigned char *end)
+{
+    size_t                n, lower, upper, joint;
+    const unsigned char  *eq;
+
+    n = snx_scrub_len(p, end);
+    eq = snx_scrub_seek(p, end, '=');
+
+    if (n == 0 || strchr("/({", *p) != NULL || (end - eq > 1 && eq[1] != '=')) {
+        return 0;
+    }
+
+    lower = 0;
+    upper = 0;
+    joint = 0;
+
+    for ( /* void */ ; p < end; p++) {
+        if (snx_scrub_digit(*p) || *p >= 0x80
+            || (*p > 0x20 && strchr("!@#^*+=~[", *p) != NULL))
+        {
+            return 1;
+        }
+
+        if (snx_scrub_starts(p, end, "://")) {
+            return 0;
+        }
+
+        lower += (*p >= 'a' && *p <= 'z');
+        upper += snx_scrub_upper(*p);
+        joint += (*p == '-' || *p == '\'' || *p == '/');
+    }
+
+    p -= n;
+
+    if (lower + upper + joint != n) {
+        return n >= 8;
+    }
+
+    if (lower != 0 && upper > (unsigned) snx_scrub_upper(*p)) {
+        return 1;
+    }
+
+    return n > 20 || (upper >= 8 && lower == 0);
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_sentry authors
+
+# The envelopes of ordinary failures, captured from a real run, before
+# parsers that are not ours: see t/e2e/validate.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use NginxTest;
+
+###############################################################################
+
+for my $program (qw/ node npm /) {
+    plan(skip_all => "no $program, which t/e2e/validate needs")
+        if system("$program --version >/dev/null 2>&1") != 0;
+}
+
+my @names = qw/ dead-port hang early-close app-500 return-503 too-large
+    bad-request-line /;
+
+my $t = NginxTest->new();
+
+$t->sentry();
+
+my ($dead, $hang, $close, $app) = (dead_port(), $t->upstream('hang'),
+    $t->upstream('close'), $t->upstream('answer', status => 500));
+
+$t->conf(
+    http => <<'EOC',
+    sentry_environment staging;
+    sentry_release shop@1.2.3;
+    sentry_capture 400 413 5xx;
+    sentry_tag host $host;
+    sentry_tag request_id $request_id;
+    sentry_user id=$arg_user ip=192.0.2.1;
+    sentry_context shop cart=$arg_cart;
+EOC
+    location => [
+        "/dead/ { proxy_pass http://127.0.0.1:$dead; }",
+        "/hang/ { proxy_pass http://127.0.0.1:$hang;"
+            . ' proxy_read_timeout 200ms; }',
+        "/close/ { proxy_pass http://127.0.0.1:$close; }",
+        "/app/ { proxy_pass http://127.0.0.1:$app; }",
+        '/closed/ { return 503; }',
+        '/upload/ { client_max_body_size 10;'
+            . " proxy_pass http://127.0.0.1:$app; }",
+    ])->run();
+
+my %opt = (headers => { Authorization => 'Bearer x', Cookie => "a=b; c=\xff",
+    'User-Agent' => 'oracle/1.0', Referer => 'http://example.com/?key=x',
+    'X-Bytes' => "\x80\x01\xe2\x82\xac" });
+
+http_get('/dead/12?user=7&cart=3&token=x', %opt);
+http_get("/hang/caf\xe9?user=%E2%82%AC", %opt);
+http_get('/close/', %opt);
+http_get('/app/0123456789abcdef', %opt);
+http_get('/closed/', %opt);
+http_post('/upload/', 'x' x 100, %opt);
+http("GET / HTTP/1.1 nonsense \x01\r\n\r\n");
+
+$t->events(scalar @names);
+
+###############################################################################
+
+# one event each, in any order: workers and connections may overtake
+
+my %expected = map { $_ => 1 } ('502 GET /dead/', '504 GET /hang/',
+    '502 GET /close/', '500 GET /app/', '503 GET /closed/',
+    '413 POST /upload/', '400 (unparsed request)');
+my (@files, %seen);
+
+for my $envelope (@{$t->envelopes(project => 1)}) {
+    my $file = sprintf '%s/%02d.envelope', $t->testdir(), scalar @files;
+
+    open my $f, '>:raw', $file or die "$file: $!\n";
+    print $f $envelope->{raw};
+    close $f;
+
+    push @files, $file;
+
+    for (grep { $_->{type} eq 'event' } @{$envelope->{items}}) {
+        my $event = $_->{payload};
+
+        $seen{"$event->{contexts}{response}{status_code} "
+            . $event->{transaction}}++;
+    }
+}
+
+my $out = `'$FindBin::Bin/e2e/validate' @files 2>&1`;
+
+if ($? >> 8 == 77) {
+    plan(skip_all => $out =~ s/\s+\z//r);
+}
+
+$t->plan(2);
+
+is_deeply(\%seen, \%expected, 'one event for each failure');
+is($?, 0, 'accepted') or diag($out);
+note($out);
+
+###############################################################################

@@ -1,0 +1,34 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_sentry authors
+#
+# nginx loads modules with RTLD_GLOBAL: the module exports what nginx looks
+# up and nothing else, and inside it nothing has a name that another library
+# in the process could have.
+
+use warnings;
+use strict;
+
+use Test::More;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+
+my $module = $ENV{TEST_NGINX_MODULE} // '../build/ngx_sentry_module.so';
+
+plan(skip_all => 'the module is built in') if !length $module;
+plan(tests => 3);
+
+my @exported = sort map { (split)[-1] }
+               `nm -D --defined-only $module 2>/dev/null`;
+
+is_deeply(\@exported, [ sort qw/ ngx_modules ngx_module_names
+    ngx_module_order ngx_sentry_module / ], 'only what nginx looks up');
+
+my @objects = glob '../build/dynamic/addon/*/*.o';
+my @globals = map { /^\S+ [A-TV-Z] (\S+)$/ ? $1 : () }
+              `nm -g --defined-only @objects 2>/dev/null`;
+
+cmp_ok(scalar @globals, '>', 0, 'objects have symbols');
+is_deeply([ grep { !/^(?:ngx_sentry_|snx_)/ } @globals ], [],
+          'all begin with ngx_sentry_ or snx_');
