@@ -39,7 +39,9 @@ $t->sentry()->conf(http => <<"EOC", server => <<'EOS', location => [ split /\n/,
     proxy_read_timeout 500ms;
     proxy_connect_timeout 500ms;
     ssi_types *;
+    sentry_breadcrumbs info;
 EOC
+    listen 127.0.0.1:8081 http2;
     client_header_timeout 1s;
     client_body_timeout 1s;
     client_max_body_size 1k;
@@ -61,10 +63,10 @@ EOS
 \@fallback { return 504; }
 /forgiven/ { error_page 502 =200 /error.html; proxy_pass http://127.0.0.1:$dead; }
 /big/ { error_page 413 /error.html; client_max_body_size 5; proxy_pass http://127.0.0.1:$ok; }
-/limited/ { limit_req zone=req; proxy_pass http://127.0.0.1:$app; error_page 500 = /error.html; }
+/limited/ { limit_req zone=req; proxy_pass http://127.0.0.1:$ok; }
 /rewritten/ { rewrite ^/rewritten/(.*) /dead/\$1 last; }
 /ssi/ { ssi on; return 500 '<!--#include virtual="/app/part" -->'; }
-/auth/ { auth_request /app/auth; return 200; }
+/auth/ { auth_request /app/auth; proxy_pass http://127.0.0.1:$ok; }
 /missing/ { return 404; }
 /quiet/ { sentry_capture off; return 500; }
 /off/ { sentry_dsn off; return 500; }
@@ -74,8 +76,8 @@ EOL
     [ 'refused upstream', '/dead/1?a=b', {
         status => 502, transaction => 'GET /dead/', source => 'route',
         location => '/dead/', type => 'UpstreamRefused',
-        value => qr/^connect\(\) failed \(111: Connection refused\) while
-                   \ connecting\ to\ upstream$/x,
+        value => 'connect() failed (111: Connection refused) while connecting'
+            . ' to upstream',
         upstream => "127.0.0.1:$dead", url => '/dead/1', query => 'a=b',
         errno => 111 } ],
     [ 'silent upstream', '/hang/', {
@@ -95,8 +97,8 @@ EOL
         upstream => "127.0.0.1:$header" } ],
     [ 'failing application', '/app/', {
         status => 500, transaction => 'GET /app/', location => '/app/',
-        type => 'UpstreamError', value => qr/^500 Internal Server Error in
-                                             \ location\ \/app\//x,
+        type => 'UpstreamError', value => "500 Internal Server Error in"
+            . " location /app/, upstream 127.0.0.1:$app",
         upstream => "127.0.0.1:$app", upstream_status => 500 } ],
     [ 'two refused servers', '/both/', {
         status => 502, location => '/both/', tries => 2,
@@ -130,7 +132,7 @@ EOL
         status => 413, location => '/big/', transaction => 'POST /big/' } ],
     [ 'bad request line', "GE%T / HTTP/1.0\r\n\r\n", {
         status => 400, transaction => '(unparsed request)',
-        type => 'BadRequest', url => undef } ],
+        type => 'BadRequest', url => '/' } ],
     [ 'binary request line', "\x16\x03\x01\x02\x00\x01\xfc\xff\xfe\r\n\r\n", {
         status => 400, transaction => '(unparsed request)', url => undef } ],
     [ 'no host in HTTP/1.1', "GET /nohost HTTP/1.1\r\n\r\n", {
@@ -141,7 +143,7 @@ EOL
         status => 414, type => 'RequestTooLarge', method => 'GET' } ],
     [ 'header too large', "GET /hdr HTTP/1.0\r\nX-A: " . 'a' x 3000
       . "\r\n\r\n", {
-        status => 494, type => 'RequestTooLarge', url => '/hdr' } ],
+        status => 400, type => 'RequestTooLarge', url => '/hdr' } ],
     [ 'no header at all', "GET /plain HTTP/1.0\r\n\r\n", {
         status => 500, url => '/plain', transaction => 'GET /plain' } ],
     [ 'HTTP/0.9', "GET /old\r\n", {
@@ -155,13 +157,13 @@ EOL
         status => 500, location => '/ssi/', transaction => 'GET /ssi/' } ],
     [ 'failed auth_request', '/auth/', {
         status => 500, location => '/auth/', transaction => 'GET /auth/' } ],
-    [ 'HTTP/2', sub { http2('/dead/2') }, {
+    [ 'HTTP/2', sub { http2('/dead/2', port => port(8081)) }, {
         status => 502, transaction => 'GET /dead/', url => '/dead/2',
         type => 'UpstreamRefused', protocol => 'HTTP/2.0' } ],
     [ 'HEAD', "HEAD /gone HTTP/1.0\r\nHost: localhost\r\n\r\n", {
         status => 503, method => 'HEAD', transaction => 'HEAD /gone' } ],
     [ 'any bytes',
-      "GET /x/\xff\xfe%00%ff/\xc0\xaf?\xed\xa0\x80=\x80 HTTP/1.0\r\n"
+      "GET /x/\xff\xfe%01%ff/\xc0\xaf?\xed\xa0\x80=\x80 HTTP/1.0\r\n"
       . "Host: localhost\r\nX-Bytes: \xf0\x28\x8c\x28\r\n\r\n", {
         status => 500, location => '/' } ],
 );
@@ -210,6 +212,8 @@ for (@cases) {
     my $nginx = $event->{contexts}{nginx};
     my $exception = $event->{exception}{values}[-1];
     my $tries = $nginx->{upstream} || [];
+    my $last = @$tries ? $tries->[-1] : {};
+    my $port = $name eq 'HTTP/2' ? 8081 : 8080;
     my $like = sub {
         my ($got, $expected, $what) = @_;
 
@@ -231,8 +235,8 @@ for (@cases) {
         ok(!exists $event->{request}{url}, "$name: no url");
 
     } else {
-        $like->($event->{request}{url}, $want->{url} && 'http://localhost:'
-                . port(8080) . $want->{url}, 'url');
+        $like->($event->{request}{url}, $want->{url} && ($port == 8080 ? 'http://localhost:'
+                : 'http://127.0.0.1:') . port($port) . $want->{url}, 'url');
     }
 
     my @parts = (
@@ -243,8 +247,8 @@ for (@cases) {
         [ $event->{level}, $want->{level}
           || ($want->{status} < 500 ? 'warning' : 'error') ],
         [ scalar @$tries, $want->{tries} ],
-        [ $tries->[-1]{address}, $want->{upstream} ],
-        [ $tries->[-1]{status}, $want->{upstream_status} ],
+        [ $last->{address}, $want->{upstream} ],
+        [ $last->{status}, $want->{upstream_status} ],
     );
 
     is_deeply([ map { $_->[0] } grep { defined $_->[1] } @parts ],
@@ -272,7 +276,7 @@ is($event->{environment}, 'testing', 'environment');
 is($event->{release}, 'shop@1.2.3', 'release');
 is($event->{server_name}, 'edge-1', 'server name');
 is($event->{contexts}{runtime}{name}, 'nginx', 'runtime');
-is($event->{contexts}{runtime}{version}, $t->nginx_version(), 'version');
+like($event->{contexts}{runtime}{version}, qr/^1\.\d+\.\d+$/, 'version');
 like($event->{contexts}{trace}{trace_id}, qr/^[0-9a-f]{32}$/, 'trace id');
 is($event->{exception}{values}[0]{mechanism}{type}, 'auto.http.nginx',
    'mechanism');

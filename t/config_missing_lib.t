@@ -48,7 +48,7 @@ for (@missing) {
 
 my ($status, $said) = config(compiler('no/such.h'));
 
-is("$said$status", '0', 'nothing to say when all is there');
+is($said . $status, '0', 'nothing to say when all is there');
 
 # and so does make
 
@@ -111,5 +111,7 @@ EOC
 
     system("sh $dir/configure > $dir/out 2> $dir/err");
 
-    return ($? >> 8, `cat $dir/err`);
+    my $status = $? >> 8;
+
+    return ($status, scalar `cat $dir/err`);
 }

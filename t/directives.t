@@ -81,8 +81,7 @@ my @bad = (
       qr/"sentry_sample_rate" must be .*, got "nan"/ ],
     [ server => 'sentry_sample_rate $nope', qr/unknown "nope" variable/ ],
 
-    [ server => 'sentry_route api', qr/"sentry_route" pattern must begin with
-      \ "\/",\ got\ "api"/x ],
+    [ server => 'sentry_route api', '"sentry_route" pattern must begin with "/", got "api"' ],
     [ server => 'sentry_route =', qr/"sentry_route" needs a pattern after "="/
     ],
     [ server => 'sentry_route ~ "("',
@@ -97,28 +96,28 @@ my @bad = (
       qr/"sentry_route" directive is not allowed here/ ],
 
     [ server => 'sentry_default_routes maybe',
-      qr/invalid value "maybe" in "sentry_default_routes" directive, it must be
-         \ "on"\ or\ "off"/x ],
+      'invalid value "maybe" in "sentry_default_routes" directive, it must be'
+      . ' "on" or "off"' ],
     [ server => 'sentry_ignore $nope', qr/unknown "nope" variable/ ],
     [ server => 'sentry_transaction $nope', qr/unknown "nope" variable/ ],
 
     [ server => 'sentry_tag "a b" c',
-      qr/"sentry_tag" name must be 1 to 200 letters, digits and "_\.:-", got
-         \ "a\ b"/x ],
-    [ server => 'sentry_tag a', qr/"sentry_tag" takes a name and a value, or
-      \ "off",\ got\ "a"/x ],
+      '"sentry_tag" name must be 1 to 200 letters, digits and "_.:-", got'
+      . ' "a b"' ],
+    [ server => 'sentry_tag a',
+      '"sentry_tag" takes a name and a value, or "off", got "a"' ],
     [ server => 'sentry_tag off; sentry_tag a b',
       qr/"sentry_tag" directive follows "sentry_tag off"/ ],
 
     [ server => 'sentry_user name=x',
-      qr/"sentry_user" takes id=, username=, email= and ip=, or "off", got
-         \ "name=x"/x ],
+      '"sentry_user" takes id=, username=, email= and ip=, or "off", got'
+      . ' "name=x"' ],
     [ server => 'sentry_user id', qr/"sentry_user" takes .*, got "id"/ ],
 
-    [ server => 'sentry_context app', qr/"sentry_context" takes a name and
-      \ key=value\ pairs,\ or\ "off",\ got\ "app"/x ],
-    [ server => 'sentry_context app x', qr/"sentry_context" takes key=value
-      \ pairs\ after\ the\ name,\ got\ "x"/x ],
+    [ server => 'sentry_context app',
+      '"sentry_context" takes a name and key=value pairs, or "off", got "app"' ],
+    [ server => 'sentry_context app x',
+      '"sentry_context" takes key=value pairs after the name, got "x"' ],
     [ server => 'sentry_context nginx a=b',
       qr/"sentry_context" cannot be named "nginx": the module fills that one/ ],
 
@@ -128,8 +127,9 @@ my @bad = (
       qr/invalid value "yes" in "sentry_send_default_pii" directive/ ],
     [ server => 'sentry_scrub x',
       qr/"sentry_scrub" term must be at least 2 characters, got "x"/ ],
-    [ server => 'sentry_breadcrumbs loud', qr/"sentry_breadcrumbs" must be a
-      \ log\ level\ from\ "emerg"\ to\ "info",\ or\ "off",\ got\ "loud"/x ],
+    [ server => 'sentry_breadcrumbs loud',
+      '"sentry_breadcrumbs" must be a log level from "emerg" to "info", or'
+      . ' "off", got "loud"' ],
 
     [ http => 'sentry_queue 100k',
       qr/"sentry_queue" must be a size from 256k to 1024m, got "100k"/ ],
@@ -152,8 +152,8 @@ my @bad = (
     [ http => 'sentry_ssl_verify no',
       qr/invalid value "no" in "sentry_ssl_verify" directive/ ],
     [ http => 'sentry_ssl_trusted_certificate /nowhere/ca.pem',
-      qr/"sentry_ssl_trusted_certificate" must be a readable file, got
-         \ "\/nowhere\/ca\.pem"\ \(2:/x ],
+      '"sentry_ssl_trusted_certificate" must be a readable file, got'
+      . ' "/nowhere/ca.pem" (2:' ],
     [ http => 'sentry_spotlight perhaps',
       qr/"sentry_spotlight" must be "on", "off" or an http URL, got "perhaps"/
     ],
@@ -212,6 +212,7 @@ for (@bad) {
     my ($exit, $output) = check($context, $directive);
 
     if (defined $message) {
+        $message = qr/\Q$message\E/ if !ref $message;
         isnt($exit, 0, "refused: $directive");
         like($output, qr/\[emerg\].*$message/, "said: $directive");
 

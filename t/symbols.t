@@ -17,13 +17,17 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 my $module = $ENV{TEST_NGINX_MODULE} // '../build/ngx_sentry_module.so';
 
 plan(skip_all => 'the module is built in') if !length $module;
-plan(tests => 3);
+plan(tests => 4);
 
 my @exported = sort map { (split)[-1] }
                `nm -D --defined-only $module 2>/dev/null`;
 
 is_deeply(\@exported, [ sort qw/ ngx_modules ngx_module_names
     ngx_module_order ngx_sentry_module / ], 'only what nginx looks up');
+
+is_deeply([ grep { /^(?:ngx_sentry_|snx_)/ } map { (split)[-1] }
+            `nm -D --undefined-only $module 2>/dev/null` ], [],
+          'nothing of its own is missing');
 
 my @objects = glob '../build/dynamic/addon/*/*.o';
 my @globals = map { /^\S+ [A-TV-Z] (\S+)$/ ? $1 : () }

@@ -126,6 +126,9 @@ def describe(event):
     pairs = headers.items() if isinstance(headers, dict) else headers
     rows += [('header', f'{k}: {v}') for k, v in pairs]
 
+    crumbs = (event.get('breadcrumbs') or {}).get('values') or []
+    rows += [('log', f'{c.get("level")}: {c.get("message")}') for c in crumbs]
+
     tags = event.get('tags') or {}
     pairs = tags.items() if isinstance(tags, dict) else tags
     rows.append(('tags', ', '.join(f'{k}={v}' for k, v in pairs)))
@@ -157,14 +160,11 @@ def _request(request):
 
 
 def _upstreams(nginx):
-    tries = nginx.get('upstream') or []
-    lines = []
-
-    for t in tries:
-        facts = [f'{k} {v}' for k, v in t.items() if k != 'address']
-        lines.append(f'{t.get("address", "?")}: {", ".join(facts)}')
-
-    return lines
+    return [f'{t.get("address")}: {t.get("status", "no status")}'
+            + ''.join(f', {what} {t[f"{what}_time"]} s'
+                      for what in ('connect', 'header', 'response')
+                      if f'{what}_time' in t)
+            for t in nginx.get('upstream') or []]
 
 
 def _one(value):

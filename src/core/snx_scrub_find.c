@@ -248,7 +248,7 @@ snx_scrub_find_word(unsigned char c)
 {
     return c >= 0x80
            || snx_scrub_alnum(c)
-           || (c > 0x20 && c < 0x7f && memchr("_-.$%[]+~!*^@", c, 13) != NULL);
+           || snx_scrub_in(c, "_-.$%[]+~!*^@");
 }
 
 

@@ -4,8 +4,10 @@
  *
  * What the files of the filter share; for snx_scrub*.c alone.  Who uses whom:
  *
- *   snx_scrub_text.c   free text           (snx_scrub_value.c: where a value
- *        |                                  in free text ends)
+ *   snx_scrub_text.c   free text, word by word
+ *        |
+ *   snx_scrub_pair.c   a word and what it makes secret
+ *        |                  (snx_scrub_value.c: where that ends)
  *   snx_scrub_url.c    URLs, queries       (snx_scrub_path.c: paths)
  *        |
  *   snx_scrub_find.c   does this piece hide a secret?
@@ -54,16 +56,16 @@ snx_scrub_digit(unsigned char c)
 
 
 static inline int
-snx_scrub_alpha(unsigned char c)
+snx_scrub_upper(unsigned char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return c >= 'A' && c <= 'Z';
 }
 
 
 static inline int
-snx_scrub_upper(unsigned char c)
+snx_scrub_alpha(unsigned char c)
 {
-    return c >= 'A' && c <= 'Z';
+    return (c >= 'a' && c <= 'z') || snx_scrub_upper(c);
 }
 
 
@@ -115,6 +117,34 @@ static inline size_t
 snx_scrub_len(const unsigned char *p, const unsigned char *end)
 {
     return (size_t) (end - p);
+}
+
+
+/* Whether c, not NUL, is in the set. */
+
+static inline int
+snx_scrub_in(unsigned char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
+
+/* Whether s is the lower-case text; ASCII letters of either case match. */
+
+static inline int
+snx_scrub_is(snx_str_t s, const char *text)
+{
+    size_t  i;
+
+    for (i = 0; i < s.len; i++) {
+        if (snx_scrub_lower(s.data[i]) != (unsigned char) text[i]
+            || text[i] == '\0')
+        {
+            return 0;
+        }
+    }
+
+    return text[i] == '\0';
 }
 
 
@@ -218,6 +248,10 @@ void snx_scrub_write_url(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 void snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
     const unsigned char *p, const unsigned char *end);
 
+/* Where the host of the URL at p begins; NULL when it is none with a host. */
+const unsigned char *snx_scrub_host(const unsigned char *p,
+    const unsigned char *end);
+
 /* host[:port] with what stands before "@"; returns where it ended. */
 const unsigned char *snx_scrub_write_host(const snx_scrub_t *scrub,
     snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
@@ -238,6 +272,9 @@ const unsigned char *snx_scrub_any(const unsigned char *p,
  * Values in free text (snx_scrub_value.c): where one ends.
  */
 
+/* Whether the character at p continues the value that a quote closed. */
+int snx_scrub_value_adheres(const unsigned char *p, const unsigned char *end);
+
 /* After the quote that closes the one at p, or end; *close is its place. */
 const unsigned char *snx_scrub_value_quoted(const unsigned char *p,
     const unsigned char *end, const unsigned char **close);
@@ -249,6 +286,10 @@ const unsigned char *snx_scrub_value_run(const unsigned char *p,
 /* As above, for URLs: "&" and "," are part of them. */
 const unsigned char *snx_scrub_value_url(const unsigned char *p,
     const unsigned char *end);
+
+/* Up to a quote that closes what the text has opened, or the line's end. */
+const unsigned char *snx_scrub_value_open(const unsigned char *p,
+    const unsigned char *end, unsigned char quote);
 
 /* {...} or [...], then what adheres to it. */
 const unsigned char *snx_scrub_value_nested(const unsigned char *p,
@@ -262,8 +303,76 @@ const unsigned char *snx_scrub_value_line(const unsigned char *p,
 const unsigned char *snx_scrub_value_field(const unsigned char *p,
     const unsigned char *end);
 
-/* Whether the word p..end looks like a secret, not like English. */
-int snx_scrub_value_like(const unsigned char *p, const unsigned char *end);
+/* Whether p..end is name=value. */
+int snx_scrub_value_parameter(const unsigned char *p,
+    const unsigned char *end);
+
+/* Whether p..end looks like no English, behind a hard word or another. */
+int snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
+    int hard);
+
+
+/*
+ * Words of free text (snx_scrub_text.c) and what follows them
+ * (snx_scrub_pair.c).
+ */
+
+typedef struct {
+    const snx_scrub_t    *scrub;
+    snx_scrub_out_t      *out;
+    const unsigned char  *start;
+    const unsigned char  *end;
+    const unsigned char  *line;        /* end of the current line */
+    snx_str_t             command;     /* first word of the statement */
+    size_t                words;       /* of the statement so far */
+    unsigned              statement:1; /* the line looks like directives */
+    unsigned              fresh:1;     /* nothing but marks in it yet */
+} snx_scrub_text_t;
+
+
+/* A word, perhaps with path segments before it. */
+
+typedef struct {
+    const unsigned char  *p;
+    const unsigned char  *end;
+    const unsigned char  *value;       /* behind separator and blanks */
+    unsigned              flags;
+    unsigned char         quote;       /* stands before it, not after it */
+    unsigned              path:1;
+    unsigned              fresh:1;     /* first in its line */
+    unsigned              closed:1;    /* a quote stands after it */
+    unsigned              spaced:1;    /* blanks separate it from value */
+    unsigned              strong:1;    /* "=" or ":" does */
+    unsigned              colon:1;     /* ":" does */
+    unsigned              tag:1;       /* <word>value< */
+} snx_scrub_word_t;
+
+
+/* Writes the word, filtered when it is a secret; returns where it ended. */
+const unsigned char *snx_scrub_text_plain(snx_scrub_text_t *t,
+    const snx_scrub_word_t *w);
+
+/* Sets what is known of the characters around w->p..w->end. */
+void snx_scrub_text_separator(const snx_scrub_text_t *t,
+    snx_scrub_word_t *w);
+
+/*
+ * Each writes the word and the secret that it announces and returns where
+ * that ended, or writes nothing and returns NULL when there is none.
+ *
+ *   strong   a sensitive word with "=" or ":"
+ *   scheme   "Bearer abc" and the like
+ *   blank    a sensitive word with a blank
+ *   user     user:password@host
+ */
+const unsigned char *snx_scrub_pair_strong(snx_scrub_text_t *t,
+    const snx_scrub_word_t *w);
+const unsigned char *snx_scrub_pair_scheme(snx_scrub_text_t *t,
+    const snx_scrub_word_t *w);
+const unsigned char *snx_scrub_pair_blank(snx_scrub_text_t *t,
+    const snx_scrub_word_t *w);
+const unsigned char *snx_scrub_pair_user(snx_scrub_text_t *t,
+    const snx_scrub_word_t *w);
 
 
 #endif /* SNX_SCRUB_PARTS_H_INCLUDED */

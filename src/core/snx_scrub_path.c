@@ -313,7 +313,7 @@ const unsigned char *
 snx_scrub_any(const unsigned char *p, const unsigned char *end,
     const char *set)
 {
-    while (p < end && (*p == '\0' || strchr(set, *p) == NULL)) {
+    while (p < end && !snx_scrub_in(*p, set)) {
         p++;
     }
 

@@ -20,8 +20,6 @@ static void snx_scrub_write_query(const snx_scrub_t *scrub,
     snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
 static void snx_scrub_query_piece(const snx_scrub_t *scrub,
     snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
-static const unsigned char *snx_scrub_host(const unsigned char *p,
-    const unsigned char *end);
 static const unsigned char *snx_scrub_host_end(const unsigned char *p,
     const unsigned char *end);
 static int snx_scrub_host_odd(const unsigned char *p,
@@ -144,7 +142,7 @@ snx_scrub_write_query(const snx_scrub_t *scrub, snx_scrub_out_t *out,
     const unsigned char  *key, *eq, *last;
 
     while (p < end && !out->full) {
-        for (key = p; key < end && memchr("?#&;", *key, 4) != NULL; key++) {
+        for (key = p; key < end && snx_scrub_in(*key, "?#&;"); key++) {
             /* void */
         }
 
@@ -227,9 +225,7 @@ snx_scrub_query_piece(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 }
 
 
-/* The host of the URL at p, or NULL when p is no URL with a host. */
-
-static const unsigned char *
+const unsigned char *
 snx_scrub_host(const unsigned char *p, const unsigned char *end)
 {
     const unsigned char  *start;

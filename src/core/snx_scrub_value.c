@@ -11,8 +11,11 @@
 #include "snx_scrub_parts.h"
 
 
-static int snx_scrub_value_adheres(const unsigned char *p,
-    const unsigned char *end);
+/* Backslashes before a quote: JSON four times inside of JSON. */
+
+#define SNX_SCRUB_NESTED       15
+
+
 static int snx_scrub_value_ends(const unsigned char *p,
     const unsigned char *end, int url);
 static const unsigned char *snx_scrub_value_trim(const unsigned char *p,
@@ -21,14 +24,12 @@ static int snx_scrub_value_tail(const unsigned char *p,
     const unsigned char *end);
 
 
-/* Whether the character at p continues the value that a quote closed. */
-
-static int
+int
 snx_scrub_value_adheres(const unsigned char *p, const unsigned char *end)
 {
     return p < end
            && (*p >= 0x80 || snx_scrub_alnum(*p)
-               || (*p > 0x20 && strchr("_-+%$@!*~^/", *p) != NULL));
+               || snx_scrub_in(*p, "_-+%$@!*~^/"));
 }
 
 
@@ -101,6 +102,8 @@ static int
 snx_scrub_value_ends(const unsigned char *p, const unsigned char *end,
     int url)
 {
+    size_t  n;
+
     if (snx_scrub_space(*p)) {
         return 1;
     }
@@ -110,7 +113,11 @@ snx_scrub_value_ends(const unsigned char *p, const unsigned char *end,
     }
 
     if (*p == '\\' || *p == ',') {
-        return p + 1 < end && (snx_scrub_quote(p[1]) || p[1] == '\\');
+        for (n = 0, p++; n < SNX_SCRUB_NESTED && p < end && *p == '\\'; n++) {
+            p++;
+        }
+
+        return p < end && snx_scrub_quote(*p);
     }
 
     if (url) {
@@ -127,7 +134,6 @@ static const unsigned char *
 snx_scrub_value_trim(const unsigned char *p, const unsigned char *end)
 {
     size_t                i, open[4], close[4];
-    const char           *at;
     const unsigned char  *last;
 
     static const char     opening[] = "([{<";
@@ -138,24 +144,21 @@ snx_scrub_value_trim(const unsigned char *p, const unsigned char *end)
 
     for (last = p; last < end; last++) {
         for (i = 0; i < 4; i++) {
-            open[i] += (*last == (unsigned char) opening[i]);
-            close[i] += (*last == (unsigned char) closing[i]);
+            open[i] += (*last == opening[i]);
+            close[i] += (*last == closing[i]);
         }
     }
 
     while (last > p) {
-        if (strchr(",;:.", last[-1]) == NULL || last[-1] == '\0') {
-            at = (last[-1] == '\0') ? NULL : strchr(closing, last[-1]);
-
-            if (at == NULL) {
-                break;
-            }
-
-            i = (size_t) (at - closing);
+        if (snx_scrub_in(last[-1], closing)) {
+            i = (size_t) (strchr(closing, last[-1]) - closing);
 
             if (close[i]-- <= open[i]) {
                 break;
             }
+
+        } else if (!snx_scrub_in(last[-1], ",;:.")) {
+            break;
         }
 
         last--;
@@ -218,6 +221,20 @@ snx_scrub_value_line(const unsigned char *p, const unsigned char *end)
 }
 
 
+const unsigned char *
+snx_scrub_value_open(const unsigned char *p, const unsigned char *end,
+    unsigned char quote)
+{
+    while (p < end && *p != '\n' && *p != '\r'
+           && (*p != quote || snx_scrub_value_adheres(p + 1, end)))
+    {
+        p++;
+    }
+
+    return p;
+}
+
+
 /*
  * nginx escapes nothing in these fields, so that the quote is looked for
  * which the next field or the end of the line follows; the last one will do.
@@ -244,14 +261,16 @@ snx_scrub_value_field(const unsigned char *p, const unsigned char *end)
 }
 
 
-/* The end of the line, or `, name: `. */
+/* The end of the line, ` while doing`, or `, name: `. */
 
 static int
 snx_scrub_value_tail(const unsigned char *p, const unsigned char *end)
 {
     size_t  n;
 
-    if (p == end || *p == '\n' || *p == '\r') {
+    if (p == end || *p == '\n' || *p == '\r'
+        || snx_scrub_starts(p, end, " while "))
+    {
         return 1;
     }
 
@@ -267,22 +286,39 @@ snx_scrub_value_tail(const unsigned char *p, const unsigned char *end)
 }
 
 
+/* name=value, as in "Bearer realm=x"; padded base64 is none. */
+
+int
+snx_scrub_value_parameter(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char  *start;
+
+    for (start = p; p < end && (*p == '_' || (*p >= 'a' && *p <= 'z')); p++) {
+        /* void */
+    }
+
+    return p > start && end - p > 1 && p[0] == '=' && p[1] != '=';
+}
+
+
 /*
  * A word behind a sensitive one, as in "token abc123": a digit, letters of
- * mixed case, unusual characters or an unusual length make it a secret.
- * Words of text, with "-", "'" or "/" in them, paths and URLs do not.
+ * mixed case, unusual characters or an unusual length make it a secret; so do
+ * capitals, but not as in "AUTH EXTERNAL", behind a softer word.  Words of
+ * text, with "-", "'" or "/" in them, paths and URLs do not.
  */
 
 int
-snx_scrub_value_like(const unsigned char *p, const unsigned char *end)
+snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
+    int hard)
 {
-    size_t                n, lower, upper, joint;
-    const unsigned char  *eq;
+    size_t  n, lower, upper, joint;
 
     n = snx_scrub_len(p, end);
-    eq = snx_scrub_seek(p, end, '=');
 
-    if (n == 0 || strchr("/({", *p) != NULL || (end - eq > 1 && eq[1] != '=')) {
+    if (n == 0 || snx_scrub_in(*p, "/({")
+        || snx_scrub_value_parameter(p, end))
+    {
         return 0;
     }
 
@@ -292,7 +328,7 @@ snx_scrub_value_like(const unsigned char *p, const unsigned char *end)
 
     for ( /* void */ ; p < end; p++) {
         if (snx_scrub_digit(*p) || *p >= 0x80
-            || (*p > 0x20 && strchr("!@#^*+=~[", *p) != NULL))
+            || snx_scrub_in(*p, "!@#^*+=~["))
         {
             return 1;
         }
@@ -302,7 +338,7 @@ snx_scrub_value_like(const unsigned char *p, const unsigned char *end)
         }
 
         lower += (*p >= 'a' && *p <= 'z');
-        upper += snx_scrub_upper(*p);
+        upper += (*p >= 'A' && *p <= 'Z');
         joint += (*p == '-' || *p == '\'' || *p == '/');
     }
 
@@ -316,5 +352,5 @@ snx_scrub_value_like(const unsigned char *p, const unsigned char *end)
         return 1;
     }
 
-    return n > 20 || (upper >= 8 && lower == 0);
+    return n > 20 || (hard && upper >= 8);
 }

@@ -349,6 +349,9 @@ void ngx_sentry_request_headers(ngx_sentry_event_t *event,
 ngx_int_t ngx_sentry_request_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
 
+/* The method the client sent, empty when that is not known. */
+snx_str_t ngx_sentry_request_method(ngx_http_request_t *r);
+
 /* The request target's bytes, also of requests nginx could not parse. */
 snx_str_t ngx_sentry_request_target(ngx_http_request_t *r);
 

@@ -49,7 +49,9 @@ ngx_sentry_capture_remember(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_sentry_module);
 
-    if ((!slcf->remember && !r->internal) || r != r->main || r->err_status) {
+    if ((!slcf->remember && !r->internal) || r != r->main
+        || r->err_status || r->error_page)
+    {
         return NGX_DECLINED;
     }
 
@@ -106,7 +108,7 @@ ngx_sentry_capture_place(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
 
     loc_conf = r->loc_conf;
 
-    if (ctx && r->err_status) {
+    if (ctx && (r->err_status || r->error_page)) {
         if (ctx->loc_conf) {
             loc_conf = ctx->loc_conf;
 

@@ -205,7 +205,7 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
         return;
     }
 
-    if (r == r->main && r->err_status == 0) {
+    if (r == r->main && r->err_status == 0 && !r->error_page) {
         ctx->line_conf = r->loc_conf;
     }
 

@@ -167,7 +167,7 @@ ngx_sentry_pack_transaction(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
         source = "custom";
 
     } else {
-        snx_text_add(&name, ngx_sentry_str(&r->method_name));
+        snx_text_add(&name, ngx_sentry_request_method(r));
         snx_text_addz(&name, name.len ? " " : "");
 
         if (event->conf->named_route) {
@@ -241,13 +241,14 @@ ngx_sentry_pack_error(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
         for (i = event->ctx ? event->ctx->nlines : 0; i != 0; i--) {
             line = event->ctx->lines[i - 1];
 
-            if (line->level > NGX_LOG_ERR) {
-                continue;
-            }
-
             snx_cause_parse(&cause, snx_str(line->text, line->len), client);
 
-            if (cause.message.len == 0) {
+            /* what clients do wrong is logged at info */
+
+            if (cause.message.len == 0
+                || (line->level > NGX_LOG_ERR
+                    && (event->status >= 500 || cause.type.len == 0)))
+            {
                 continue;
             }
 

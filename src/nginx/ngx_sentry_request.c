@@ -21,10 +21,10 @@ static void ngx_sentry_request_client(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 static void ngx_sentry_request_pack_header(ngx_sentry_event_t *event,
     snx_str_t name, snx_str_t value, snx_rec_writer_t *rec);
+static snx_str_t ngx_sentry_request_authority(snx_str_t host);
 static void ngx_sentry_request_cookies(ngx_sentry_event_t *event,
     snx_str_t value, snx_rec_writer_t *rec);
 static snx_str_t ngx_sentry_request_raw(ngx_http_request_t *r);
-static snx_str_t ngx_sentry_request_method(ngx_http_request_t *r);
 
 
 void
@@ -107,8 +107,9 @@ static void
 ngx_sentry_request_host(ngx_http_request_t *r, snx_text_t *url)
 {
     u_char                      c, host[256];
-    size_t                      i, n, from;
+    size_t                      i, n;
     ngx_str_t                   name;
+    snx_str_t                   authority;
     in_port_t                   port;
     ngx_http_core_srv_conf_t   *cscf;
 
@@ -119,18 +120,12 @@ ngx_sentry_request_host(ngx_http_request_t *r, snx_text_t *url)
         name = cscf->server_name;
     }
 
-    from = 0;
-
-    for (i = 0; i < name.len; i++) {
-        if (name.data[i] == '@') {
-            from = i + 1;
-        }
-    }
+    authority = ngx_sentry_request_authority(ngx_sentry_str(&name));
 
     n = 0;
 
-    for (i = from; i < name.len && n < sizeof(host); i++) {
-        c = name.data[i];
+    for (i = 0; i < authority.len && n < sizeof(host); i++) {
+        c = authority.data[i];
 
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
             || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_'
@@ -269,8 +264,11 @@ ngx_sentry_request_pack_header(ngx_sentry_event_t *event, snx_str_t name,
 
     cap = ngx_min(cap, SNX_HEADER_VALUE_MAX);
 
+    if (snx_text_ieq(name, snx_cstr("host"))) {
+        value = ngx_sentry_request_authority(value);
+    }
+
     if (snx_text_ieq(name, snx_cstr("referer"))
-        || snx_text_ieq(name, snx_cstr("host"))
         || snx_text_ieq(name, snx_cstr("origin")))
     {
         snx_rec_close(rec, snx_scrub_url(scrub, value, p, cap));
@@ -278,6 +276,23 @@ ngx_sentry_request_pack_header(ngx_sentry_event_t *event, snx_str_t name,
     } else {
         snx_rec_close(rec, snx_scrub_text(scrub, value, p, cap));
     }
+}
+
+
+/* Host without userinfo, which nginx lets pass in it. */
+
+static snx_str_t
+ngx_sentry_request_authority(snx_str_t host)
+{
+    size_t  i;
+
+    for (i = host.len; i != 0; i--) {
+        if (host.data[i - 1] == '@') {
+            return snx_str(host.data + i, host.len - i);
+        }
+    }
+
+    return host;
 }
 
 
@@ -350,15 +365,13 @@ ngx_sentry_request_raw(ngx_http_request_t *r)
 }
 
 
-static snx_str_t
+/* The client's: nginx makes a POST a GET on its way to an error page. */
+
+snx_str_t
 ngx_sentry_request_method(ngx_http_request_t *r)
 {
     size_t     i;
     snx_str_t  line;
-
-    if (r->method_name.len) {
-        return ngx_sentry_str(&r->method_name);
-    }
 
     line = ngx_sentry_request_raw(r);
 
@@ -368,12 +381,14 @@ ngx_sentry_request_method(ngx_http_request_t *r)
             return snx_str(line.data, i);
         }
 
-        if (line.data[i] < 'A' || line.data[i] > 'Z') {
+        if ((line.data[i] < 'A' || line.data[i] > 'Z')
+            && line.data[i] != '_' && line.data[i] != '-')
+        {
             break;
         }
     }
 
-    return snx_str(NULL, 0);
+    return ngx_sentry_str(&r->method_name);
 }
 
 

@@ -118,7 +118,7 @@ snx_deliver_work(snx_deliver_t *deliver, uint64_t now_ms)
         snx_deliver_record(deliver, &rec, dest, now_ms);
     }
 
-    (void) snx_deliver_reports(deliver, now_ms);
+    snx_deliver_reports(deliver, now_ms);
 }
 
 
@@ -174,7 +174,9 @@ snx_deliver_idle(const snx_deliver_t *deliver, uint64_t now_ms)
 {
     int  i;
 
-    if (snx_deliver_inflight(deliver) != 0) {
+    if (snx_deliver_inflight(deliver) != 0
+        || snx_transport_inflight(deliver->transport, SNX_POOL_SPOTLIGHT))
+    {
         return 0;
     }
 

@@ -142,12 +142,16 @@ int snx_deliver_blocked(const snx_deliver_t *deliver, uint64_t now_ms);
 /* A project became free. */
 void snx_deliver_again(snx_deliver_t *deliver, uint64_t now_ms);
 
+/* Project i as a destination; NULL: no memory. */
+snx_dest_t *snx_deliver_dest(snx_deliver_t *deliver, uint32_t i,
+    uint64_t now_ms);
+
 /* Makes an envelope of a claimed record and posts it. */
 void snx_deliver_record(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
     snx_dest_t *dest, uint64_t now_ms);
 
-/* Posts the client reports that no event carried; returns how many. */
-uint32_t snx_deliver_reports(snx_deliver_t *deliver, uint64_t now_ms);
+/* Posts the client reports that no event carried. */
+void snx_deliver_reports(snx_deliver_t *deliver, uint64_t now_ms);
 
 /* Counts a claimed record as lost and ends it. */
 void snx_deliver_lose(snx_deliver_t *deliver, const snx_queue_rec_t *rec,

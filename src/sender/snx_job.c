@@ -242,7 +242,7 @@ snx_deliver_record(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
 }
 
 
-static int
+static void
 snx_job_report_alone(snx_deliver_t *deliver, snx_dest_t *dest,
     uint64_t now_ms)
 {
@@ -255,7 +255,7 @@ snx_job_report_alone(snx_deliver_t *deliver, snx_dest_t *dest,
     job = snx_job_new(deliver, dest);
 
     if (job == NULL) {
-        return 0;
+        return;
     }
 
     meta.now_us = snx_deliver_now_us();
@@ -265,46 +265,50 @@ snx_job_report_alone(snx_deliver_t *deliver, snx_dest_t *dest,
                            NULL, &meta)
         != SNX_OK)
     {
-        return 0;
+        return;
     }
 
     snx_job_report(deliver, job, &envelope, now_ms, meta.now_us);
 
-    if (!job->reporting) {
-        return 0;
+    if (job->reporting) {
+        body = snx_job_pack(deliver, &envelope, &gzip);
+        (void) snx_job_post(deliver, job, body, gzip);
     }
-
-    body = snx_job_pack(deliver, &envelope, &gzip);
-
-    return snx_job_post(deliver, job, body, gzip) == SNX_OK;
 }
 
 
-uint32_t
+void
 snx_deliver_reports(snx_deliver_t *deliver, uint64_t now_ms)
 {
-    uint32_t     i, n;
+    uint32_t     i;
+    snx_shm_t   *shm;
     snx_dest_t  *dest;
 
-    n = 0;
-
     if (deliver->stopping && !snx_deliver_idle(deliver, now_ms)) {
-        return 0;
+        return;
     }
+
+    shm = deliver->conf->shm;
 
     for (i = 0; i < SNX_DSNS_MAX_N; i++) {
-        dest = deliver->dests[i];
 
-        if (dest != NULL && dest->usable
-            && dest->inflight == 0 && dest->down_ms == 0
+        if (atomic_load_explicit(&shm->projects[i].used,
+                                 memory_order_acquire)
+            == 0)
+        {
+            continue;
+        }
+
+        dest = snx_deliver_dest(deliver, i, now_ms);
+
+        if (dest != NULL && dest->usable && dest->inflight == 0
             && snx_job_report_due(deliver, dest, now_ms)
+            && snx_dest_ready(dest, now_ms) == SNX_OK
             && snx_transport_room(deliver->transport, SNX_POOL_SENTRY) != 0)
         {
-            n += snx_job_report_alone(deliver, dest, now_ms) != 0;
+            snx_job_report_alone(deliver, dest, now_ms);
         }
     }
-
-    return n;
 }
 
 
@@ -412,6 +416,8 @@ snx_deliver_answers(snx_deliver_t *deliver)
     while (snx_transport_next(deliver->transport, &answer)) {
 
         if (answer.pool == SNX_POOL_SPOTLIGHT) {
+            again |= deliver->spotlight.starved;
+            deliver->spotlight.starved = 0;
             snx_spotlight_answer(&deliver->spotlight, &answer, now_ms);
             continue;
         }

@@ -68,6 +68,36 @@ snx_json_array(snx_json_t *j, cJSON *parent, const char *key)
 }
 
 
+/*
+ * Whether all of s is ASCII without NUL, which needs no repair: nearly all
+ * strings.  Eight bytes at a time; w - 01.. has the top bit set where a byte
+ * is 0, w where it is above 0x7f.
+ */
+
+static int
+snx_json_plain(snx_str_t s)
+{
+    size_t    i;
+    uint64_t  w;
+
+    for (i = 0; s.len - i >= sizeof(w); i += sizeof(w)) {
+        memcpy(&w, s.data + i, sizeof(w));
+
+        if ((w | (w - 0x0101010101010101u)) & 0x8080808080808080u) {
+            return 0;
+        }
+    }
+
+    for ( /* void */ ; i < s.len; i++) {
+        if (s.data[i] == 0 || s.data[i] > 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 char *
 snx_json_copy(snx_json_t *j, snx_str_t s, size_t max)
 {
@@ -81,7 +111,19 @@ snx_json_copy(snx_json_t *j, snx_str_t s, size_t max)
 
     p = j->arena + j->used;
     room = j->cap - j->used - 1;
-    room = snx_text_utf8(s, p, max < room ? max : room, NULL);
+    room = max < room ? max : room;
+
+    if (s.len <= room && snx_json_plain(s)) {
+
+        if (s.len != 0) {
+            memcpy(p, s.data, s.len);
+        }
+
+        room = s.len;
+
+    } else {
+        room = snx_text_utf8(s, p, room, NULL);
+    }
 
     p[room] = '\0';
     j->used += room + 1;

@@ -18,28 +18,28 @@
 static uint64_t
 snx_pick_interval(const snx_deliver_t *deliver, const snx_pass_t *pass)
 {
-    uint64_t  ms, least;
-
-    if (deliver->stopping) {
-        return 1;
-    }
+    uint64_t  ms, rest, rest_max;
 
     ms = deliver->conf->flush_ms;
+    rest_max = SNX_PASS_REST_MAX_MS;
 
-    if (ms > SNX_PASS_FULL_MS
-        && snx_queue_fill(deliver->queue) > SNX_PASS_FULL_PERCENT)
+    if (deliver->stopping) {
+        ms = 1;
+        rest_max = SNX_PASS_FULL_MS;
+
+    } else if (pass->again) {
+        ms = 0;
+
+    } else if (ms > SNX_PASS_FULL_MS
+               && snx_queue_fill(deliver->queue) > SNX_PASS_FULL_PERCENT)
     {
         ms = SNX_PASS_FULL_MS;
     }
 
-    if (pass->again) {
-        ms = 0;
-    }
+    rest = pass->spent_ns * SNX_PASS_REST / 1000000;
+    rest = rest < rest_max ? rest : rest_max;
 
-    least = pass->spent_ns * SNX_PASS_REST / 1000000;
-    least = least < SNX_PASS_REST_MAX_MS ? least : SNX_PASS_REST_MAX_MS;
-
-    return ms > least ? ms : least;
+    return ms > rest ? ms : rest;
 }
 
 
@@ -149,6 +149,28 @@ snx_deliver_blocked(const snx_deliver_t *deliver, uint64_t now_ms)
 }
 
 
+snx_dest_t *
+snx_deliver_dest(snx_deliver_t *deliver, uint32_t i, uint64_t now_ms)
+{
+    snx_dest_t  *dest;
+
+    dest = deliver->dests[i];
+
+    if (dest == NULL) {
+        dest = snx_dest_create(&deliver->conf->shm->projects[i], deliver->box,
+                               now_ms);
+
+        if (dest != NULL && deliver->stopping) {
+            snx_dest_stop(dest);
+        }
+
+        deliver->dests[i] = dest;
+    }
+
+    return dest;
+}
+
+
 /*
  * The project of a record.  SNX_OK with *dest set, SNX_DONE: it has none,
  * SNX_INVALID, SNX_NOMEM.
@@ -159,11 +181,12 @@ snx_pick_dest(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
     snx_dest_t **dest, uint64_t now_ms)
 {
     snx_rc_t        rc;
-    uint32_t        i;
+    snx_shm_t      *shm;
     snx_field_t     f;
     snx_project_t  *project;
 
     *dest = NULL;
+    shm = deliver->conf->shm;
 
     rc = snx_rec_find(rec->data, SNX_F_DSN, &f);
 
@@ -171,28 +194,19 @@ snx_pick_dest(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
         return rc;
     }
 
-    project = snx_shm_project(deliver->conf->shm, f.value, snx_str(NULL, 0));
+    project = snx_shm_project(shm, f.value, snx_str(NULL, 0));
 
     if (project == NULL) {
         return SNX_DONE;
     }
 
-    i = (uint32_t) (project - deliver->conf->shm->projects);
+    *dest = snx_deliver_dest(deliver, (uint32_t) (project - shm->projects),
+                             now_ms);
 
-    if (deliver->dests[i] == NULL) {
-        deliver->dests[i] = snx_dest_create(project, deliver->box, now_ms);
-
-        if (deliver->dests[i] == NULL) {
-            snx_deliver_lose(deliver, rec, project, SNX_LOST_INTERNAL);
-            return SNX_NOMEM;
-        }
-
-        if (deliver->stopping) {
-            snx_dest_stop(deliver->dests[i]);
-        }
+    if (*dest == NULL) {
+        snx_deliver_lose(deliver, rec, project, SNX_LOST_INTERNAL);
+        return SNX_NOMEM;
     }
-
-    *dest = deliver->dests[i];
 
     return SNX_OK;
 }
@@ -244,6 +258,47 @@ snx_pick_damaged(snx_deliver_t *deliver, snx_lane_class_t class,
 }
 
 
+/* Hands a record back that cannot be sent now, or drops it for room. */
+
+static void
+snx_pick_hold(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
+    snx_dest_t *dest, snx_rc_t why)
+{
+    if (why == SNX_AGAIN && deliver->drop_bytes > 0) {
+        deliver->drop_bytes -= (int64_t) rec->data.len;
+        snx_deliver_lose(deliver, rec, dest->project,
+                         SNX_LOST_QUEUE_OVERFLOW);
+        return;
+    }
+
+    if (why == SNX_FULL) {
+        dest->starved = 1;
+    }
+
+    snx_queue_release(rec, 0);
+}
+
+
+/* A record without a project; it may still be of use to Spotlight. */
+
+static int
+snx_pick_local(snx_deliver_t *deliver, const snx_queue_rec_t *rec)
+{
+    if (deliver->spotlight.url == NULL) {
+        snx_deliver_lose(deliver, rec, NULL, SNX_LOST_INTERNAL);
+        return 0;
+    }
+
+    if (snx_spotlight_busy(&deliver->spotlight, deliver->transport)) {
+        deliver->spotlight.starved = 1;
+        snx_queue_release(rec, 0);
+        return 0;
+    }
+
+    return 1;
+}
+
+
 /* Whether a claimed record may be sent; if not, it is ended or handed back. */
 
 static int
@@ -259,8 +314,12 @@ snx_pick_accept(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
                          SNX_LOST_INTERNAL);
     }
 
+    if (rc == SNX_DONE) {
+        return snx_pick_local(deliver, rec);
+    }
+
     if (rc != SNX_OK) {
-        return rc == SNX_DONE;
+        return 0;
     }
 
     if (!(*dest)->usable) {
@@ -270,24 +329,12 @@ snx_pick_accept(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
 
     rc = snx_dest_ready(*dest, now_ms);
 
-    if (rc == SNX_OK) {
-        return 1;
-    }
-
-    if (rc == SNX_AGAIN && deliver->drop_bytes > 0) {
-        deliver->drop_bytes -= (int64_t) rec->data.len;
-        snx_deliver_lose(deliver, rec, (*dest)->project,
-                         SNX_LOST_QUEUE_OVERFLOW);
+    if (rc != SNX_OK) {
+        snx_pick_hold(deliver, rec, *dest, rc);
         return 0;
     }
 
-    if (rc == SNX_FULL) {
-        (*dest)->starved = 1;
-    }
-
-    snx_queue_release(rec, 0);
-
-    return 0;
+    return 1;
 }
 
 

@@ -19,6 +19,16 @@ snx_spotlight_init(snx_spotlight_t *spotlight, const char *url,
     spotlight->box = box;
     spotlight->next_try_ms = 0;
     spotlight->backoff_ms = 0;
+    spotlight->starved = 0;
+}
+
+
+int
+snx_spotlight_busy(const snx_spotlight_t *spotlight,
+    const snx_transport_t *transport)
+{
+    return spotlight->backoff_ms == 0
+           && snx_transport_room(transport, SNX_POOL_SPOTLIGHT) == 0;
 }
 
 

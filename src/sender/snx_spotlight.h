@@ -21,11 +21,16 @@ typedef struct {
     snx_mailbox_t   *box;
     uint64_t         next_try_ms;
     uint32_t         backoff_ms;   /* 0: reachable */
+    unsigned         starved:1;    /* a record waits for room */
 } snx_spotlight_t;
 
 
 void snx_spotlight_init(snx_spotlight_t *spotlight, const char *url,
     snx_mailbox_t *box);
+
+/* Reachable, but it takes no more now. */
+int snx_spotlight_busy(const snx_spotlight_t *spotlight,
+    const snx_transport_t *transport);
 
 void snx_spotlight_send(snx_spotlight_t *spotlight,
     snx_transport_t *transport, snx_str_t body, int gzip, uint64_t now_ms);

@@ -897,7 +897,8 @@ sub _explain {
     return if !defined $n || @$got >= $n;
 
     Test::More::diag("$n ${what}s expected, " . @$got . ' came');
-    Test::More::diag("log: $_") for $self->log_lines(qr/sentry|\[(?:error|crit|alert)/);
+    Test::More::diag("log: $_")
+        for $self->log_lines(qr/sentry|\[(?:error|crit|alert)/);
 }
 
 

@@ -273,17 +273,17 @@ test_damage(void)
         uint64_t     xor;
         const char  *expected;
     } tests[] = {
-        { "the length of record 1", 192 + 8, 0x10,
+        { "the length of record 1", 128 + 8, 0x10,
           "1.4 broken=0 corrupt=1 lost=3" },
-        { "the length of record 2", 192 + 1016 + 8, 0xffffffff,
+        { "the length of record 2", 128 + 1016 + 8, 0xffffffff,
           "1.1 1.4 broken=0 corrupt=1 lost=2" },
-        { "the kind of record 3", 192 + 2032 + 8, 1ull << 32,
+        { "the kind of record 3", 128 + 2032 + 8, 1ull << 32,
           "1.1 1.2 1.4 broken=0 corrupt=1 lost=1" },
-        { "the check of record 3", 192 + 2032 + 8, 1ull << 63,
+        { "the check of record 3", 128 + 2032 + 8, 1ull << 63,
           "1.1 1.2 1.4 broken=0 corrupt=1 lost=1" },
-        { "the claim's epoch", 192 + 1016, 1ull << 40,
+        { "the claim's epoch", 128 + 1016, 1ull << 40,
           "1.1 1.4 broken=0 corrupt=1 lost=2" },
-        { "tail, too short", 64 - 64 + 8, 8,
+        { "tail, too short", 8, 8,
           "1.1 1.2 1.4 broken=0 corrupt=1 lost=1" },
         { "tail, too long", 8, 0x1000,
           "1.4 broken=0 corrupt=1 lost=3" },
@@ -369,10 +369,10 @@ test_damaged_seq(void)
 static void
 test_damaged_owner(void)
 {
-    util_list_t      *list;
-    snx_lane_t        lane;
-    snx_queue_t      *queue;
-    snx_queue_rec_t   rec;
+    util_list_t        *list;
+    snx_lane_t          lane;
+    snx_queue_t        *queue;
+    snx_queue_rec_t     rec;
     snx_queue_cursor_t  cursor;
 
     queue = util_queue(SEGMENTS, 7);
@@ -387,7 +387,7 @@ test_damaged_owner(void)
     memset(lane.open[SNX_LANE_ERRORS].segment->data + 116, 0x5a, 16);
 
     list = util_drain(queue, 9);
-    is_str(util_text(list), " broken=0 corrupt=1 lost=1" + 0, "damaged");
+    is_str(util_text(list), " broken=0 corrupt=1 lost=1", "damaged");
 
     (void) util_put(&lane, SNX_LANE_ERRORS, 1, 3, 100);
 

@@ -152,7 +152,8 @@ sub http2 {
 
 
 # Sends n requests over conns connections as fast as it can; returns counts
-# by status, or "error", and under "times" the seconds of each.
+# by status, or "error", under "times" the seconds of each, and under
+# "responses" counts of each whole response, but for its date.
 
 sub http_flood {
     my (%opt) = @_;
@@ -162,7 +163,7 @@ sub http_flood {
            . _headers(%opt) . "\r\n";
     my $left = $opt{n};
     my $end = time() + NginxTest::deadline($opt{timeout} || 120);
-    my %result = (times => []);
+    my %result = (times => [], responses => {});
     my %conn;
 
     local $SIG{PIPE} = 'IGNORE';
@@ -180,8 +181,7 @@ sub http_flood {
     my $done = sub {
         my ($c, $status) = @_;
 
-        $result{$status}++;
-        push @{$result{times}}, time() - $c->{start};
+        _flood_count($c, $status, \%result);
         delete $conn{fileno $c->{s}};
         $open->() if $left > 0;
     };
@@ -237,13 +237,21 @@ sub _flood_input {
               || length $c->{in} < length($head) + $length;
     return $done->($c, $status) if $closes || $$left <= 0;
 
-    $result->{$status}++;
-    push @{$result->{times}}, time() - $c->{start};
+    _flood_count($c, $status, $result);
 
     $$left--;
     $c->{in} = '';
     $c->{out} = $request;
     $c->{start} = time();
+}
+
+
+sub _flood_count {
+    my ($c, $status, $result) = @_;
+
+    $result->{$status}++;
+    $result->{responses}{$c->{in} =~ s/^Date: .*\r\n//mr}++;
+    push @{$result->{times}}, time() - $c->{start};
 }
 
 

@@ -1,0 +1,209 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ */
+
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "snx_slot.h"
+
+
+void
+snx_slot_reset(snx_slot_t *slot)
+{
+    slot->header_bytes = 0;
+    slot->answer_bytes = 0;
+    slot->limits[0] = '\0';
+    slot->retry_after[0] = '\0';
+    slot->reason[0] = '\0';
+    slot->error[0] = '\0';
+}
+
+
+/* The answer's body is of no interest; one without end is not read. */
+
+static size_t
+snx_slot_on_body(char *data, size_t size, size_t n, void *user)
+{
+    snx_slot_t  *slot;
+
+    (void) data;
+
+    slot = user;
+    slot->answer_bytes += size * n;
+
+    return slot->answer_bytes > SNX_TRANSPORT_BODY_MAX ? 0 : size * n;
+}
+
+
+/*
+ * Keeps the value of line when it has that name; a repeated header is
+ * joined, one that is too long is cut between the elements of its list.
+ */
+
+static void
+snx_slot_keep(const char *name, snx_str_t line, char *value, size_t cap)
+{
+    char    *comma;
+    size_t   len, used;
+
+    len = strlen(name);
+
+    if (line.len < len || strncasecmp((const char *) line.data, name, len)) {
+        return;
+    }
+
+    line.data += len;
+    line.len -= len;
+
+    while (line.len != 0 && line.data[0] <= ' ') {
+        line.data++;
+        line.len--;
+    }
+
+    while (line.len != 0 && line.data[line.len - 1] <= ' ') {
+        line.len--;
+    }
+
+    used = strlen(value);
+
+    (void) snprintf(value + used, cap - used, "%s%.*s", used ? "," : "",
+                    (int) line.len, (const char *) line.data);
+
+    if (used + line.len + 1 >= cap) {
+        comma = strrchr(value, ',');
+
+        if (comma != NULL) {
+            *comma = '\0';
+        }
+    }
+}
+
+
+static size_t
+snx_slot_on_header(char *data, size_t size, size_t n, void *user)
+{
+    snx_str_t    line;
+    snx_slot_t  *slot;
+
+    slot = user;
+    line = snx_str(data, size * n);
+
+    slot->header_bytes += line.len;
+
+    if (slot->header_bytes > SNX_TRANSPORT_HEADERS_MAX) {
+        return 0;
+    }
+
+    if (line.len > 5 && memcmp(line.data, "HTTP/", 5) == 0) {
+
+        /* what came before belongs to an interim answer */
+
+        slot->limits[0] = '\0';
+        slot->retry_after[0] = '\0';
+        slot->reason[0] = '\0';
+
+        return line.len;
+    }
+
+    snx_slot_keep("X-Sentry-Rate-Limits:", line, slot->limits,
+                       sizeof(slot->limits));
+    snx_slot_keep("Retry-After:", line, slot->retry_after,
+                       sizeof(slot->retry_after));
+    snx_slot_keep("X-Sentry-Error:", line, slot->reason,
+                       sizeof(slot->reason));
+
+    return line.len;
+}
+
+
+static void
+snx_slot_tls(const snx_transport_conf_t *conf, CURL *easy)
+{
+    long  verify;
+
+    verify = conf->verify ? 1 : 0;
+
+    (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify);
+    (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2);
+    (void) curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, verify);
+    (void) curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, verify * 2);
+
+    if (conf->ca_file != NULL) {
+        (void) curl_easy_setopt(easy, CURLOPT_CAINFO, conf->ca_file);
+        (void) curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, conf->ca_file);
+    }
+}
+
+
+static void
+snx_slot_network(const snx_transport_conf_t *conf, CURL *easy)
+{
+    uint32_t  connect_ms;
+
+    connect_ms = conf->timeout_ms < SNX_TRANSPORT_CONNECT_MS
+                 ? conf->timeout_ms : SNX_TRANSPORT_CONNECT_MS;
+
+    (void) curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void) curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                            (long) connect_ms);
+    (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                            (long) conf->timeout_ms);
+
+    /* "" is not "unset": it keeps the environment's proxies out */
+
+    (void) curl_easy_setopt(easy, CURLOPT_PROXY,
+                            conf->proxy == NULL ? "" : conf->proxy);
+    (void) curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    (void) curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+
+    (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                            (long) CURL_HTTP_VERSION_2TLS);
+    (void) curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+
+#if (LIBCURL_VERSION_NUM >= 0x075500)
+    (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+                            (long) (CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+
+#if (LIBCURL_VERSION_NUM >= 0x075700)
+    (void) curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+}
+
+
+/* What is the same for each POST of a handle's life. */
+
+CURL *
+snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf)
+{
+    CURL  *easy;
+
+    easy = curl_easy_init();
+
+    if (easy == NULL) {
+        return NULL;
+    }
+
+    snx_slot_network(conf, easy);
+    snx_slot_tls(conf, easy);
+
+    (void) curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    (void) curl_easy_setopt(easy, CURLOPT_USERAGENT,
+                            conf->user_agent == NULL ? SNX_CLIENT
+                                                     : conf->user_agent);
+    (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
+    (void) curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
+    (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION,
+                            snx_slot_on_body);
+    (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+    (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION,
+                            snx_slot_on_header);
+    (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
+
+    return easy;
+}

@@ -1,0 +1,57 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * One place in the transport: a curl handle that is made once and reused,
+ * and what it keeps of an answer.  For snx_transport.c alone.
+ */
+
+
+#ifndef SNX_SLOT_H_INCLUDED
+#define SNX_SLOT_H_INCLUDED
+
+
+#include <curl/curl.h>
+
+#include "snx_transport.h"
+
+
+#define SNX_TRANSPORT_VALUE_MAX   1024     /* of a header kept */
+
+
+typedef enum {
+    SNX_SLOT_FREE = 0,
+    SNX_SLOT_FLYING,
+    SNX_SLOT_ENDED             /* its answer is being looked at */
+} snx_slot_state_t;
+
+
+typedef struct {
+    CURL               *easy;          /* made once, then reused */
+    struct curl_slist  *headers;
+    char               *body;
+    size_t              body_cap;
+    size_t              body_len;
+    size_t              header_bytes;  /* received */
+    size_t              answer_bytes;
+    void               *data;
+    snx_pool_t          pool;
+    snx_slot_state_t    state;
+    char                limits[SNX_TRANSPORT_VALUE_MAX];
+    char                retry_after[64];
+    char                reason[256];
+    char                error[CURL_ERROR_SIZE];
+} snx_slot_t;
+
+
+/*
+ * A handle with all settings that stay the same for its life; NULL: no
+ * memory.  What it receives goes to slot.
+ */
+CURL *snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf);
+
+/* Forgets the last answer. */
+void snx_slot_reset(snx_slot_t *slot);
+
+
+#endif /* SNX_SLOT_H_INCLUDED */
