@@ -143,7 +143,7 @@ my @wrong = (
     [ 'unknown reason', envelope(client_report =>
         $report =~ s/send_error/rate_limited/r), qr/unknown reason/ ],
     [ 'report of nothing', envelope(client_report =>
-        $report =~ s/:2/:0/r), qr/bad quantity/ ],
+        $report =~ s/ty":2/ty":0/r), qr/bad quantity/ ],
 );
 
 my @requests = (

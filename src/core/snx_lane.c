@@ -19,6 +19,8 @@ static void snx_lane_retire(snx_lane_open_t *o);
 static snx_rc_t snx_lane_claim(snx_lane_t *lane, snx_lane_class_t class);
 static int snx_lane_take(snx_lane_t *lane, snx_lane_class_t class,
     uint32_t i);
+static void snx_lane_copy(_Atomic uint64_t *dst, const void *src,
+    uint32_t len);
 static void snx_lane_write(snx_lane_open_t *o, uint16_t kind, const void *p,
     uint32_t len);
 
@@ -231,6 +233,38 @@ snx_lane_put(snx_lane_t *lane, snx_lane_class_t class, uint16_t kind,
 }
 
 
+/*
+ * Words instead of one memcpy(): a stale reader may look for a record's head
+ * where a payload is being written now.  It finds out, but what it read must
+ * not be torn by the language's rules.  Padding up to the next record is
+ * written too.
+ */
+
+static void
+snx_lane_copy(_Atomic uint64_t *dst, const void *src, uint32_t len)
+{
+    uint32_t              n;
+    uint64_t              word;
+    const unsigned char  *p;
+
+    p = src;
+
+    for (n = len / sizeof(word); n != 0; n--) {
+        memcpy(&word, p, sizeof(word));
+        atomic_store_explicit(dst++, word, memory_order_relaxed);
+        p += sizeof(word);
+    }
+
+    n = len % sizeof(word);
+
+    if (n != 0) {
+        word = 0;
+        memcpy(&word, p, n);
+        atomic_store_explicit(dst, word, memory_order_relaxed);
+    }
+}
+
+
 /* The segment is BUSY and has room. */
 
 static void
@@ -250,9 +284,7 @@ snx_lane_write(snx_lane_open_t *o, uint16_t kind, const void *p, uint32_t len)
     atomic_store_explicit(&rec->head, snx_rechead(epoch, kind, len),
                           memory_order_relaxed);
 
-    if (len != 0) {
-        memcpy(rec + 1, p, len);
-    }
+    snx_lane_copy((_Atomic uint64_t *) (rec + 1), p, len);
 
     o->offset += snx_rechead_step(len);
     o->records++;

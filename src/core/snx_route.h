@@ -48,6 +48,9 @@ snx_regex_t *snx_regex_compile(snx_str_t pattern, int caseless, char *err,
     size_t cap);
 void snx_regex_free(snx_regex_t *regex);
 
+/* 1 match anywhere in subject, 0 none (also when a limit was reached). */
+int snx_regex_match(snx_regex_t *regex, snx_str_t subject);
+
 /* 1 match, 0 none (also when a limit was reached). */
 int snx_route_match(const snx_route_t *route, snx_str_t path);
 

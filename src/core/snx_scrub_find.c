@@ -308,15 +308,15 @@ snx_scrub_find_user(snx_finder_t *f, unsigned char c)
         f->colon = f->odd;
         f->chars = f->odd;
 
-    } else if (snx_scrub_space(c) || snx_scrub_quote(c) || c == '<'
-               || (!f->host && (c == '&' || c == ',' || c == ';')))
+    } else if (!f->host
+               && (snx_scrub_space(c) || snx_scrub_quote(c)
+                   || snx_scrub_in(c, "&,;<>")))
     {
-        f->host = 0;
-        f->odd = 0;
         f->colon = 0;
         f->chars = 0;
 
     } else if (c == ':') {
+        f->odd |= f->host && f->colon;
         f->colon = f->host || snx_scrub_find_word(f->prev);
         f->chars = f->host;
 

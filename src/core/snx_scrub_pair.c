@@ -86,6 +86,10 @@ static int snx_scrub_pair_port(const snx_scrub_text_t *t,
     const snx_scrub_word_t *w);
 static const unsigned char *snx_scrub_pair_value(snx_scrub_text_t *t,
     const unsigned char *p);
+static const unsigned char *snx_scrub_pair_write(snx_scrub_text_t *t,
+    const unsigned char *p);
+static const unsigned char *snx_scrub_pair_chain(snx_scrub_text_t *t,
+    const unsigned char *p, const unsigned char *end);
 static const unsigned char *snx_scrub_pair_extent(const snx_scrub_text_t *t,
     const snx_scrub_word_t *w);
 static const unsigned char *snx_scrub_pair_run(const unsigned char *p,
@@ -93,7 +97,9 @@ static const unsigned char *snx_scrub_pair_run(const unsigned char *p,
 static int snx_scrub_pair_quoted(const unsigned char *p,
     const unsigned char *end);
 static const unsigned char *snx_scrub_pair_quote(snx_scrub_text_t *t,
-    const unsigned char *p, const unsigned char **last);
+    const unsigned char *p);
+static int snx_scrub_pair_parameter(const snx_scrub_text_t *t,
+    const unsigned char *p);
 static const unsigned char *snx_scrub_pair_arguments(snx_scrub_text_t *t,
     const snx_scrub_word_t *w);
 static const unsigned char *snx_scrub_pair_prose(snx_scrub_text_t *t,
@@ -191,50 +197,68 @@ snx_scrub_pair_strong(snx_scrub_text_t *t, const snx_scrub_word_t *w)
         snx_scrub_filtered(t->out);
     }
 
+    return snx_scrub_pair_chain(t, w->value, end);
+}
+
+
+/* Writes a quoted value or a run. */
+
+static const unsigned char *
+snx_scrub_pair_value(snx_scrub_text_t *t, const unsigned char *p)
+{
+    return snx_scrub_pair_chain(t, p, snx_scrub_pair_write(t, p));
+}
+
+
+static const unsigned char *
+snx_scrub_pair_write(snx_scrub_text_t *t, const unsigned char *p)
+{
+    const unsigned char  *end;
+
+    if (snx_scrub_pair_quoted(p, t->end)) {
+        return snx_scrub_pair_quote(t, p);
+    }
+
+    end = snx_scrub_pair_run(p, t->end);
+
+    if (end != p) {
+        snx_scrub_filtered(t->out);
+    }
+
     return end;
 }
 
 
 /*
- * Writes a quoted value or a run.  One that is a sensitive word followed by
- * a separator, "token Api-Key: abc", has a value of its own.
+ * A value p..end that has a sensitive word and is followed by a separator,
+ * "token Api-Key: abc", has a value of its own.
  */
 
 static const unsigned char *
-snx_scrub_pair_value(snx_scrub_text_t *t, const unsigned char *p)
+snx_scrub_pair_chain(snx_scrub_text_t *t, const unsigned char *p,
+    const unsigned char *end)
 {
     snx_scrub_word_t  w;
 
-    for ( ;; ) {
+    while (end < t->end && snx_scrub_flags(t->scrub, p, end)) {
         memset(&w, 0, sizeof(w));
 
         w.p = p;
-
-        if (snx_scrub_pair_quoted(p, t->end)) {
-            p = snx_scrub_pair_quote(t, p, &w.end);
-
-        } else {
-            p = snx_scrub_pair_run(p, t->end);
-            w.end = p;
-
-            if (p != w.p) {
-                snx_scrub_filtered(t->out);
-            }
-        }
-
-        if (p >= t->end || !snx_scrub_flags(t->scrub, w.p, w.end)) {
-            return p;
-        }
+        w.end = end;
 
         snx_scrub_text_separator(t, &w);
 
-        if (!w.strong || w.value <= p) {
-            return p;
+        if (!w.strong || w.value <= end) {
+            break;
         }
 
-        snx_scrub_copy(t->out, p, w.value);
+        snx_scrub_copy(t->out, end, w.value);
+
         p = w.value;
+        end = snx_scrub_pair_write(t, p);
     }
+
+    return end;
 }
 
 
@@ -401,35 +425,32 @@ snx_scrub_pair_quoted(const unsigned char *p, const unsigned char *end)
 }
 
 
-/* Writes the quotes of p, filtered inside; *last is where they close. */
+/* Writes the quotes of p, filtered inside. */
 
 static const unsigned char *
-snx_scrub_pair_quote(snx_scrub_text_t *t, const unsigned char *p,
-    const unsigned char **last)
+snx_scrub_pair_quote(snx_scrub_text_t *t, const unsigned char *p)
 {
-    const unsigned char  *open, *end;
+    const unsigned char  *open, *close, *end;
 
-    end = snx_scrub_value_quoted(p, t->end, last);
+    end = snx_scrub_value_quoted(p, t->end, &close);
 
     for (open = p; *open == '\\'; open++) { /* void */ }
 
     open++;
     snx_scrub_copy(t->out, p, open);
 
-    if (*last > open) {
+    if (close > open) {
         snx_scrub_filtered(t->out);
     }
 
-    snx_scrub_copy(t->out, *last, end);
+    snx_scrub_copy(t->out, close, end);
 
-    if (!snx_scrub_value_adheres(end, t->end)) {
-        return end;
+    if (snx_scrub_value_adheres(end, t->end)) {
+        end = snx_scrub_value_run(end, t->end);
+        snx_scrub_filtered(t->out);
     }
 
-    snx_scrub_filtered(t->out);
-    *last = snx_scrub_value_run(end, t->end);
-
-    return *last;
+    return end;
 }
 
 
@@ -462,6 +483,24 @@ snx_scrub_pair_user(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 }
 
 
+/* name=value, as in "Bearer realm=x"; padded base64 is none. */
+
+static int
+snx_scrub_pair_parameter(const snx_scrub_text_t *t, const unsigned char *p)
+{
+    const unsigned char  *name;
+
+    name = p;
+
+    while (p < t->line && (*p == '_' || (*p >= 'a' && *p <= 'z'))) {
+        p++;
+    }
+
+    return p > name && t->line - p > 1 && p[0] == '=' && p[1] != '='
+           && !snx_scrub_blank(p[1]);
+}
+
+
 const unsigned char *
 snx_scrub_pair_scheme(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 {
@@ -470,7 +509,7 @@ snx_scrub_pair_scheme(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 
     name = snx_str(w->p, snx_scrub_len(w->p, w->end));
 
-    if (w->strong || !w->spaced) {
+    if (w->strong || !w->spaced || snx_scrub_pair_parameter(t, w->value)) {
         return NULL;
     }
 
@@ -478,7 +517,7 @@ snx_scrub_pair_scheme(snx_scrub_text_t *t, const snx_scrub_word_t *w)
     next = snx_str(w->value, snx_scrub_len(w->value, end));
 
     if (snx_scrub_is(name, "bearer")) {
-        if (next.len == 0 || snx_scrub_value_parameter(w->value, end)
+        if (next.len == 0
             || snx_scrub_pair_among(next, snx_scrub_bearers,
                                     snx_nelts(snx_scrub_bearers)))
         {
@@ -540,7 +579,7 @@ snx_scrub_pair_blank(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 static const unsigned char *
 snx_scrub_pair_arguments(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 {
-    const unsigned char  *p, *last;
+    const unsigned char  *p;
 
     p = w->value;
     snx_scrub_pair_key(t, w, p);
@@ -551,7 +590,7 @@ snx_scrub_pair_arguments(snx_scrub_text_t *t, const snx_scrub_word_t *w)
             p++;
 
         } else if (snx_scrub_pair_quoted(p, t->line)) {
-            p = snx_scrub_pair_quote(t, p, &last);
+            p = snx_scrub_pair_quote(t, p);
 
         } else {
             snx_scrub_filtered(t->out);
@@ -593,7 +632,8 @@ snx_scrub_pair_prose(snx_scrub_text_t *t, const snx_scrub_word_t *w)
         end = snx_scrub_value_run(p, t->line);
         next = snx_str(p, snx_scrub_len(p, end));
 
-        if (snx_scrub_value_like(p, end, hard)
+        if ((snx_scrub_value_like(p, end, hard)
+             && !snx_scrub_pair_parameter(t, p))
             || (*w->p == '-' && next.len != 0 && *p != '-'))
         {
             snx_scrub_pair_key(t, w, p);

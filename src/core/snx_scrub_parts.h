@@ -252,6 +252,9 @@ void snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 const unsigned char *snx_scrub_host(const unsigned char *p,
     const unsigned char *end);
 
+/* Whether the host at p has userinfo, perhaps cut off before its "@". */
+int snx_scrub_user(const unsigned char *p, const unsigned char *end);
+
 /* host[:port] with what stands before "@"; returns where it ended. */
 const unsigned char *snx_scrub_write_host(const snx_scrub_t *scrub,
     snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
@@ -301,10 +304,6 @@ const unsigned char *snx_scrub_value_line(const unsigned char *p,
 
 /* The quote that ends a field such as request: "..." of an nginx line. */
 const unsigned char *snx_scrub_value_field(const unsigned char *p,
-    const unsigned char *end);
-
-/* Whether p..end is name=value. */
-int snx_scrub_value_parameter(const unsigned char *p,
     const unsigned char *end);
 
 /* Whether p..end looks like no English, behind a hard word or another. */

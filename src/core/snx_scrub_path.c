@@ -24,8 +24,17 @@ typedef struct {
     snx_scrub_out_t      *out;
     unsigned              near:2;      /* segments that may be a token */
     unsigned              hard:1;      /* the word before was a hard one */
-    unsigned              host:1;      /* a host is next */
+    unsigned              host:2;      /* a host is next */
 } snx_scrub_path_t;
+
+
+/* Slashes are merged on the way, so that one may have been two. */
+
+enum {
+    SNX_SCRUB_HOST_NONE = 0,
+    SNX_SCRUB_HOST_MAYBE,              /* after "//" or "http:/" */
+    SNX_SCRUB_HOST                     /* after "http://" */
+};
 
 
 static void snx_scrub_path_segment(snx_scrub_path_t *path,
@@ -33,6 +42,8 @@ static void snx_scrub_path_segment(snx_scrub_path_t *path,
 static const unsigned char *snx_scrub_path_pair(snx_scrub_path_t *path,
     const unsigned char *p, const unsigned char *eq,
     const unsigned char *end);
+static void snx_scrub_path_piece(const snx_scrub_path_t *path,
+    const unsigned char *p, const unsigned char *end);
 static void snx_scrub_path_near(snx_scrub_path_t *path,
     const unsigned char *p, const unsigned char *end);
 static int snx_scrub_path_token(const snx_scrub_path_t *path,
@@ -73,10 +84,13 @@ snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
     path.out = out;
 
     while (p < end && !out->full) {
-        if (path.host) {
-            path.host = 0;
+        if (path.host == SNX_SCRUB_HOST
+            || (path.host == SNX_SCRUB_HOST_MAYBE && snx_scrub_user(p, end)))
+        {
             p = snx_scrub_write_host(scrub, out, p, end);
         }
+
+        path.host = SNX_SCRUB_HOST_NONE;
 
         slash = snx_scrub_seek(p, end, '/');
 
@@ -86,19 +100,21 @@ snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 
         if (last > p) {
             snx_scrub_path_segment(&path, p, last);
-            path.host = (snx_scrub_scheme(p, last) != 0);
+
+            if (snx_scrub_scheme(p, last)) {
+                path.host = SNX_SCRUB_HOST_MAYBE;
+            }
         }
 
         for (p = slash; p < end && (*p == '/' || *p == '\\'); p++) {
             /* void */
         }
 
-        /* two in a row announce a host as "http:/" does */
-
         if (snx_scrub_starts(last, p, "//")
             || snx_scrub_starts(last, p, "\\/\\/"))
         {
-            path.host = 1;
+            path.host = (path.host == SNX_SCRUB_HOST_NONE)
+                        ? SNX_SCRUB_HOST_MAYBE : SNX_SCRUB_HOST;
         }
 
         snx_scrub_copy(out, last, p);
@@ -118,14 +134,8 @@ snx_scrub_path_segment(snx_scrub_path_t *path, const unsigned char *p,
         last = snx_scrub_any(p, end, "&;");
         eq = snx_scrub_seek(p, last, '=');
 
-        if ((path->near && snx_scrub_path_token(path, p, last))
-            || (eq == last && snx_scrub_found(path->scrub, p, last)))
-        {
-            snx_scrub_filtered(path->out);
-            p = last;
-
-        } else if (eq == last) {
-            snx_scrub_copy(path->out, p, last);
+        if (eq == last) {
+            snx_scrub_path_piece(path, p, last);
             p = last;
 
         } else {
@@ -150,32 +160,39 @@ static const unsigned char *
 snx_scrub_path_pair(snx_scrub_path_t *path, const unsigned char *p,
     const unsigned char *eq, const unsigned char *end)
 {
-    int                   secret;
     const unsigned char  *last;
 
-    secret = snx_scrub_flags(path->scrub, p, eq) != 0;
-
-    if (snx_scrub_found(path->scrub, p, eq)) {
-        snx_scrub_filtered(path->out);
-
-    } else {
-        snx_scrub_copy(path->out, p, eq);
-    }
-
+    snx_scrub_path_piece(path, p, eq);
     snx_scrub_copy(path->out, eq, eq + 1);
 
-    p = eq + 1;
-    last = secret ? snx_scrub_query_value(p, end, 1)
-                  : snx_scrub_any(p, end, "&;");
+    if (snx_scrub_flags(path->scrub, p, eq)) {
+        last = snx_scrub_query_value(eq + 1, end, 1);
 
-    if (p != last && (secret || snx_scrub_found(path->scrub, p, last))) {
-        snx_scrub_filtered(path->out);
+        if (last != eq + 1) {
+            snx_scrub_filtered(path->out);
+        }
 
     } else {
-        snx_scrub_copy(path->out, p, last);
+        last = snx_scrub_any(eq + 1, end, "&;");
+        snx_scrub_path_piece(path, eq + 1, last);
     }
 
     return last;
+}
+
+
+static void
+snx_scrub_path_piece(const snx_scrub_path_t *path, const unsigned char *p,
+    const unsigned char *end)
+{
+    if ((path->near && snx_scrub_path_token(path, p, end))
+        || snx_scrub_found(path->scrub, p, end))
+    {
+        snx_scrub_filtered(path->out);
+
+    } else {
+        snx_scrub_copy(path->out, p, end);
+    }
 }
 
 

@@ -251,6 +251,18 @@ snx_scrub_host(const unsigned char *p, const unsigned char *end)
 }
 
 
+int
+snx_scrub_user(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char  *at, *last;
+
+    last = snx_scrub_host_end(p, end);
+    at = snx_scrub_last_at(p, last);
+
+    return (at != NULL && at > p) || snx_scrub_host_odd(p, last);
+}
+
+
 const unsigned char *
 snx_scrub_write_host(const snx_scrub_t *scrub, snx_scrub_out_t *out,
     const unsigned char *p, const unsigned char *end)

@@ -75,8 +75,20 @@ snx_scrub_value_run(const unsigned char *p, const unsigned char *end)
 {
     const unsigned char  *start;
 
-    for (start = p; p < end && !snx_scrub_value_ends(p, end, 0); p++) {
-        /* void */
+    for (start = p; p < end; p++) {
+        if (snx_scrub_quote(*p) && p > start && snx_scrub_in(p[-1], "=:")) {
+
+            /* a pair in the value */
+
+            p = snx_scrub_value_open(p + 1, end, *p);
+
+            if (p == end || !snx_scrub_quote(*p)) {
+                return p;
+            }
+
+        } else if (snx_scrub_value_ends(p, end, 0)) {
+            break;
+        }
     }
 
     return snx_scrub_value_trim(start, p);
@@ -286,21 +298,6 @@ snx_scrub_value_tail(const unsigned char *p, const unsigned char *end)
 }
 
 
-/* name=value, as in "Bearer realm=x"; padded base64 is none. */
-
-int
-snx_scrub_value_parameter(const unsigned char *p, const unsigned char *end)
-{
-    const unsigned char  *start;
-
-    for (start = p; p < end && (*p == '_' || (*p >= 'a' && *p <= 'z')); p++) {
-        /* void */
-    }
-
-    return p > start && end - p > 1 && p[0] == '=' && p[1] != '=';
-}
-
-
 /*
  * A word behind a sensitive one, as in "token abc123": a digit, letters of
  * mixed case, unusual characters or an unusual length make it a secret; so do
@@ -316,9 +313,7 @@ snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
 
     n = snx_scrub_len(p, end);
 
-    if (n == 0 || snx_scrub_in(*p, "/({")
-        || snx_scrub_value_parameter(p, end))
-    {
+    if (n == 0 || snx_scrub_in(*p, "/({")) {
         return 0;
     }
 

@@ -151,20 +151,19 @@ snx_dest_refused(snx_dest_t *dest, const snx_answer_t *answer, int64_t now_us)
 }
 
 
-static void
-snx_dest_tell_limits(snx_dest_t *dest, uint64_t now_ms)
+/* "error for 60 s, session for 70 s", or "everything for 60 s". */
+
+static uint32_t
+snx_dest_list_limits(snx_dest_t *dest, snx_text_t *list, uint64_t now_ms)
 {
     int         i;
-    char        buf[256];
-    uint32_t    limited, fresh;
-    uint64_t    left, longest;
-    snx_text_t  names;
+    uint32_t    limited;
+    uint64_t    left;
+    snx_str_t   name;
 
     limited = 0;
-    longest = 0;
-    snx_text_init(&names, buf, sizeof(buf) - 1);
 
-    for (i = 0; i < SNX_CATS_N; i++) {
+    for (i = SNX_CATS_N - 1; i >= 0; i--) {
         left = snx_limits_left(&dest->project->limits, (snx_category_t) i,
                                now_ms);
 
@@ -173,31 +172,42 @@ snx_dest_tell_limits(snx_dest_t *dest, uint64_t now_ms)
         }
 
         limited |= 1u << i;
-        longest = left > longest ? left : longest;
 
-        if (names.len != 0) {
-            snx_text_addz(&names, ", ");
+        if (i != SNX_CAT_INTERNAL && (limited & 1u << SNX_CAT_INTERNAL)) {
+            continue;
         }
 
-        snx_text_add(&names, snx_category_name((snx_category_t) i));
+        name = i == SNX_CAT_INTERNAL ? snx_cstr("everything")
+                                     : snx_category_name((snx_category_t) i);
+
+        snx_text_addz(list, list->len == 0 ? "" : ", ");
+        snx_text_add(list, name);
+        snx_text_addz(list, " for ");
+        snx_text_addn(list, (int64_t) ((left + 999) / 1000));
+        snx_text_addz(list, " s");
     }
 
+    return limited;
+}
+
+
+static void
+snx_dest_tell_limits(snx_dest_t *dest, uint64_t now_ms)
+{
+    char        buf[256];
+    uint32_t    limited, fresh;
+    snx_text_t  list;
+
+    snx_text_init(&list, buf, sizeof(buf));
+
+    limited = snx_dest_list_limits(dest, &list, now_ms);
     fresh = limited & ~dest->limited;
     dest->limited = limited;
 
-    if (fresh == 0) {
-        return;
+    if (fresh != 0) {
+        snx_mailbox_put(dest->box, SNX_MSG_INFO, "%s rate limits %.*s",
+                        dest->project->label, (int) list.len, list.data);
     }
-
-    buf[names.len] = '\0';
-
-    if (limited & (1u << SNX_CAT_INTERNAL)) {
-        (void) snprintf(buf, sizeof(buf), "everything");
-    }
-
-    snx_mailbox_put(dest->box, SNX_MSG_INFO, "%s rate limits %s for %llu s",
-                    dest->project->label, buf,
-                    (unsigned long long) (longest + 999) / 1000);
 }
 
 

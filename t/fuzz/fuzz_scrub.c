@@ -65,7 +65,7 @@ static const plant_t  plants[] = {
     { snx_scrub_url,   "/;session=" MARK },
     { snx_scrub_url,   "&x_key=" MARK },
 
-    { snx_scrub_path,  "/token/abcdefgh1" MARK "/" },
+    { snx_scrub_path,  "/x/token/abcdefgh1" MARK "/" },
     { snx_scrub_path,  "/http://u:" MARK "@h/" },
     { snx_scrub_path,  "/http:/u:" MARK "@h/" },
     { snx_scrub_path,  "/token%3D" MARK "/" },

@@ -37,19 +37,9 @@ static char              out[SNX_ENCODE_MAX + 1];
 
 
 int
-main(int argc, char **argv)
+main(void)
 {
-    size_t  len;
-
     snx_encode_init(&encode, "Linux", "6.1.0");
-
-    if (argc > 1 && strcmp(argv[1], "dump") == 0) {
-        len = util_rich(record, sizeof(record), UTIL_DSN);
-        (void) snx_fields_read(&fields, snx_str(record, len));
-        (void) snx_encode_event(&encode, &fields, 0, out, sizeof(out), &len);
-        (void) fwrite(out, 1, len, stdout);
-        return 0;
-    }
 
     test_least();
     test_rich();

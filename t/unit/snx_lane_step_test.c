@@ -30,7 +30,7 @@
  * of long ones.  -DSHORT=100000 for all.
  */
 #ifndef SHORT
-#define SHORT                  250
+#define SHORT                  400
 #endif
 
 #define LONG_STOPS             60
@@ -48,6 +48,7 @@ typedef enum {
     OP_DONE,
     OP_RELEASE,
     OP_SWEEP,
+    OP_SWEEP_IDLE,             /* the producer is not as idle as it seemed */
     OP_CLOSE,
     OP_OPEN,
     OPS_N
@@ -77,6 +78,7 @@ static int recovered(snx_queue_t *q, op_t op);
 static void move_on(op_t op);
 static int settled(op_t op);
 static int has(const util_list_t *list, uint32_t producer, uint32_t id);
+static int expected(op_t op, uint32_t id);
 
 
 static stage_t      *stage;
@@ -86,7 +88,7 @@ static util_list_t   moved;            /* what the world sent meanwhile */
 
 static const char  *names[OPS_N] = {
     "put", "put into a new segment", "put after a full segment", "next",
-    "done", "release", "sweep", "close", "open"
+    "done", "release", "sweep", "sweep of an idle one", "close", "open"
 };
 
 
@@ -138,7 +140,7 @@ prepare(op_t op)
 
     snx_lane_open(&other, queue, OTHER, 1);
 
-    for (i = 1; i <= 4; i++) {
+    for (i = 1; i <= 4 && op != OP_SWEEP_IDLE; i++) {
         (void) util_put(&other, SNX_LANE_ERRORS, OTHER, i, 3000);
 
         if (i % 2 == 0) {
@@ -165,6 +167,11 @@ prepare(op_t op)
     case OP_RELEASE:
         (void) snx_queue_next(queue, SNX_LANE_ERRORS, &stage->cursor, CHILD,
                               &stage->rec, &lost);
+        break;
+
+    case OP_SWEEP_IDLE:
+        (void) util_put(&stage->lane, SNX_LANE_BULK, CHILD, 9, 200);
+        (void) util_drain(queue, PARENT);
         break;
 
     case OP_SWEEP:
@@ -219,6 +226,7 @@ perform(op_t op)
         break;
 
     case OP_SWEEP:
+    case OP_SWEEP_IDLE:
         (void) snx_queue_sweep(queue, util_all_alive, NULL);
         break;
 
@@ -320,13 +328,22 @@ has(const util_list_t *list, uint32_t producer, uint32_t id)
 }
 
 
+/* How often record 1 to 4 of the other producer is still to be found. */
+
+static int
+expected(op_t op, uint32_t id)
+{
+    return op == OP_SWEEP_IDLE ? 0 : op == OP_SWEEP ? id == 4 : 1;
+}
+
+
 /* Everybody is dead; q is a copy of the queue. */
 
 static int
 recovered(snx_queue_t *q, op_t op)
 {
     uint32_t             i, mine;
-    unsigned             n;
+    int                  n;
     snx_lane_t           lane;
     static util_list_t   list;
 
@@ -341,9 +358,9 @@ recovered(snx_queue_t *q, op_t op)
     }
 
     for (i = 1; i <= 4; i++) {
-        n = (unsigned) has(&list, OTHER, i);
+        n = has(&list, OTHER, i);
 
-        if (n != (op == OP_SWEEP ? i == 4 : 1) && !(op == OP_DONE && i == 1)) {
+        if (n != expected(op, i) && !(op == OP_DONE && i == 1)) {
             return 0;
         }
     }
@@ -434,6 +451,11 @@ move_on(op_t op)
 
     memset(&moved, 0, offsetof(util_list_t, producer));
 
+    if (op == OP_SWEEP_IDLE) {
+        (void) util_put(&stage->lane, SNX_LANE_BULK, CHILD, 10, 200);
+        return;
+    }
+
     /* a stopped consumer is dead to the others once, alive once */
 
     dead = (op == OP_DONE || op == OP_RELEASE) ? CHILD : 0;
@@ -464,7 +486,7 @@ move_on(op_t op)
 static int
 settled(op_t op)
 {
-    int       got, total;
+    int       got;
     uint32_t  i, last;
 
     got = op == OP_NEXT && atomic_load(&stage->result) == SNX_OK;
@@ -477,16 +499,17 @@ settled(op_t op)
     util_drain_class(queue, SNX_LANE_ERRORS, PARENT, &moved);
     util_drain_class(queue, SNX_LANE_BULK, PARENT, &moved);
 
-    if (moved.broken != 0 || moved.corrupt != 0) {
+    if (moved.broken != 0 || moved.corrupt != 0
+        || atomic_load(&stage->result) == SNX_INVALID)
+    {
         return 0;
     }
 
     for (i = 1; i <= 4; i++) {
-        total = (op == OP_SWEEP) ? i == 4 : 1;
 
         /* done before it was stopped: nobody else has to see it */
 
-        if (has(&moved, OTHER, i) != total
+        if (has(&moved, OTHER, i) != expected(op, i)
             && !(op == OP_DONE && i == 1 && has(&moved, OTHER, i) == 0))
         {
             return 0;
@@ -494,13 +517,14 @@ settled(op_t op)
     }
 
     for (i = 101; i <= 120; i++) {
-        if (has(&moved, OTHER, i) != 1) {
+        if (has(&moved, OTHER, i) != (op != OP_SWEEP_IDLE)) {
             return 0;
         }
     }
 
     if ((op <= OP_PUT_NEXT && has(&moved, CHILD, 3) != 1)
-        || (op == OP_SWEEP && has(&moved, CHILD, 10) != 1))
+        || ((op == OP_SWEEP || op == OP_SWEEP_IDLE)
+            && has(&moved, CHILD, 10) != 1))
     {
         return 0;
     }

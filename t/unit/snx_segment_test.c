@@ -18,6 +18,7 @@
 static void test_layout(void);
 static void test_valid(void);
 static void test_usage(void);
+static void test_edge(void);
 static void test_scribble(void);
 
 static uint64_t dice(void);
@@ -34,6 +35,7 @@ main(void)
     test_layout();
     test_valid();
     test_usage();
+    test_edge();
     test_scribble();
 
     return tap_done();
@@ -160,6 +162,39 @@ test_usage(void)
     is_int(usage.pending + usage.pending_bytes + usage.lanes, 0, "nothing");
 
     util_queue_free(queue, 16);
+}
+
+
+/* A tail behind the end of the last segment, which is full to the last byte. */
+
+static void
+test_edge(void)
+{
+    size_t          len;
+    util_list_t    *list;
+    snx_lane_t      lane;
+    snx_queue_t    *queue;
+    unsigned char  *mem;
+
+    len = util_queue_len(8);
+    mem = aligned_alloc(64, len);
+    memset(mem, 0, len);
+
+    queue = snx_queue_init(mem, len, 1);
+    snx_lane_open(&lane, queue, 7, 1);
+
+    (void) util_put(&lane, SNX_LANE_ERRORS, 1, 1, SNX_SEGMENT_DATA / 2 - 16);
+    (void) util_put(&lane, SNX_LANE_ERRORS, 1, 2, SNX_SEGMENT_DATA / 2 - 16);
+
+    is_int(snx_mark_offset(atomic_load(&snx_queue_segment(queue, 7)->tail)),
+           SNX_SEGMENT_DATA, "the last segment is full");
+
+    (void) atomic_fetch_or(&snx_queue_segment(queue, 7)->tail, 0x7fff);
+
+    list = util_drain(queue, 9);
+    ok(list->n == 0 && list->lost == 2, "no way out of the area");
+
+    free(mem);
 }
 
 

@@ -196,7 +196,7 @@ sub http_flood {
         vec($conn{$_}{out} eq '' ? $rin : $win, $_, 1) = 1 for keys %conn;
         next if select($rin, $win, undef, 1) < 1;
 
-        for my $c (values %conn) {
+        for my $c (my @all = values %conn) {
             my $fd = fileno $c->{s};
 
             if (vec $win, $fd, 1) {

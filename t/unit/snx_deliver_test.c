@@ -1,0 +1,625 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * What becomes of a record for each answer, and for none: accounts, retries,
+ * rate limits, client reports, other projects, Spotlight.
+ */
+
+
+#include "sender_util.h"
+
+
+static void test_refused(void);
+static void test_statuses(void);
+static void test_strange_answers(void);
+static void test_retry(void);
+static void test_attempts(void);
+static void test_rate_limit(void);
+static void test_retry_after(void);
+static void test_report_rides(void);
+static void test_report_refused(void);
+static void test_projects(void);
+static void test_busy_project(void);
+static void test_overflow(void);
+static void test_spotlight(void);
+static void test_spotlight_alone(void);
+static void test_unusable(void);
+
+
+static room_t  room;
+
+
+int
+main(void)
+{
+    test_refused();
+    test_statuses();
+    test_strange_answers();
+    test_retry();
+    test_attempts();
+    test_rate_limit();
+    test_retry_after();
+    test_report_rides();
+    test_report_refused();
+    test_projects();
+    test_busy_project();
+    test_overflow();
+    test_spotlight();
+    test_spotlight_alone();
+    test_unusable();
+
+    return tap_done();
+}
+
+
+static http_t *
+open_with(const char *step)
+{
+    http_t  *http;
+
+    http = http_start(step);
+    room_open(&room, 1 << 20);
+    room_project(&room, 0, http->port);
+
+    return http;
+}
+
+
+static void
+close_with(http_t *http, const char *when)
+{
+    if (room.sender != NULL) {
+        (void) room_stop(&room, 1000, NULL);
+    }
+
+    room_balance(&room, when);
+    room_close(&room);
+
+    if (http != NULL) {
+        http_stop(http);
+    }
+}
+
+
+static void
+test_refused(void)
+{
+    http_t  *http;
+
+    static const char *const  steps[] = {
+        "HTTP/1.1 403 No\r\nContent-Length: 0\r\n"
+        "X-Sentry-Error: bad\x1b[31m \xff key, and a long story after that, "
+        "which nobody wants to read to its end, whatever it is about\r\n\r\n",
+        "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", NULL
+    };
+
+    http = open_with(HTTP_OK);
+    http_script(http, steps);
+    (void) room_put(&room, 0, 5);
+    (void) room_start(&room);
+    room_wait(&room, room_lost(&room, 0, SNX_LOST_SEND_ERROR) == 5);
+
+    is_int(room_lost(&room, 0, SNX_LOST_SEND_ERROR), 5,
+           "403 and 500 are final");
+    is_int(http_requests(http) - http_bodies(http, "client_report"), 5,
+           "no second try");
+    room_wait(&room, room.nmessages >= 3);
+    is_int(room_said(&room, 4, "sentry1/1 refused an envelope: HTTP 403 "
+                               "\"bad?[31m ? key, and a long story"), 1,
+           "told why, fit for a log");
+    is_int(room_said(&room, 4, "it is about"), 0, "not the whole story");
+    is_int(room_said(&room, 4, "sentry1/1 refused an envelope: HTTP 500"), 1,
+           "told of the other status once");
+
+    close_with(http, "after refusals");
+}
+
+
+static void
+test_statuses(void)
+{
+    size_t    i;
+    char      step[128];
+    http_t   *http;
+
+    static const struct {
+        int          status;
+        snx_lost_t   lost;
+    } tests[] = {
+        { 200, SNX_LOST_N }, { 202, SNX_LOST_N }, { 302, SNX_LOST_SEND_ERROR },
+        { 400, SNX_LOST_SEND_ERROR }, { 401, SNX_LOST_SEND_ERROR },
+        { 413, SNX_LOST_SEND_ERROR }, { 429, SNX_LOST_RATE_LIMITED },
+        { 503, SNX_LOST_SEND_ERROR }
+    };
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        (void) snprintf(step, sizeof(step), "HTTP/1.1 %d X\r\nLocation: /x\r\n"
+                        "Content-Length: 0\r\n\r\n", tests[i].status);
+        http = open_with(step);
+        (void) room_put(&room, 0, 1);
+        (void) room_start(&room);
+        room_wait(&room, room_pending(&room) == 0);
+
+        if (tests[i].lost == SNX_LOST_N) {
+            ok(room_delivered(&room, 0) == 1, "%d: delivered",
+               tests[i].status);
+
+        } else {
+            ok(room_lost(&room, 0, tests[i].lost) == 1, "%d: lost",
+               tests[i].status);
+        }
+
+        is_int(http->requests[1].len != 0
+               && http_bodies(http, "client_report") == 0, 0,
+               "no redirect is followed");
+        is_int(room.project[0]->counters.retries, 0, "no retry");
+        close_with(http, "after it");
+    }
+}
+
+
+/* A status came, so the envelope was answered, whatever else goes wrong. */
+
+static void
+test_strange_answers(void)
+{
+    size_t    i;
+    http_t   *http;
+
+    static const char  *steps[][2] = {
+        { HTTP_FLOOD, "a body without end" },
+        { HTTP_HEADERS, "headers without end" },
+        { HTTP_HALF, "half a body" },
+        { "HTTP/1.1 100 Continue\r\nX-Sentry-Rate-Limits: 60::key\r\n\r\n"
+          HTTP_OK, "an interim answer" }
+    };
+
+    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        http = open_with(steps[i][0]);
+        room.conf.timeout_ms = 3000;
+        (void) room_put(&room, 0, 1);
+        (void) room_start(&room);
+        room_wait(&room, room_delivered(&room, 0) == 1);
+
+        is_int(room_delivered(&room, 0), 1, steps[i][1]);
+        is_int(snx_limits_left(&room.project[0]->limits, SNX_CAT_ERROR,
+                               snx_process_now_ms()), 0, "not limited");
+        close_with(http, "after a strange answer");
+    }
+}
+
+
+static void
+test_retry(void)
+{
+    uint64_t  begun;
+    http_t   *http;
+
+    static const char *const  steps[] = { HTTP_CLOSE, HTTP_OK, NULL };
+
+    http = open_with(HTTP_OK);
+    http_script(http, steps);
+    (void) room_put(&room, 0, 1);
+    (void) room_start(&room);
+    begun = snx_process_now_ms();
+
+    room_wait(&room, room.project[0]->counters.retries == 1);
+    ok(room.project[0]->unreachable_ms != 0, "unreachable");
+    (void) room_put(&room, 0, 9);
+    room_wait(&room, room_delivered(&room, 0) == 10);
+
+    ok(snx_process_now_ms() - begun >= 750, "sent again after a while");
+    is_int(room_delivered(&room, 0), 10, "everything is delivered");
+    is_int(room.project[0]->counters.retries, 1, "after one failure");
+    is_int(http_requests(http), 11, "each record once more than it failed");
+    is_int(room.project[0]->unreachable_ms, 0, "reachable");
+    room_wait(&room, room.nmessages >= 3);
+    is_int(room_said(&room, 5, "sentry1/1 is unreachable: Empty reply from "
+                               "server, retrying"), 1, "told");
+    is_int(room_said(&room, 6, "sentry1/1 is reachable again after "), 1,
+           "told that it is over");
+
+    close_with(http, "after a retry");
+}
+
+
+/* The tenth failure is the last one. */
+
+static void
+test_attempts(void)
+{
+    int                  i, fd, port;
+    uint32_t             lost;
+    snx_queue_t         *queue;
+    snx_queue_rec_t      rec;
+    snx_queue_cursor_t   cursor;
+
+    fd = http_bind(&port);
+    room_open(&room, 1 << 20);
+    room_project(&room, 0, port);
+    queue = snx_shm_queue(room.shm);
+    (void) room_put(&room, 0, 1);
+
+    for (i = 0; i < 9; i++) {
+        memset(&cursor, 0, sizeof(cursor));
+        (void) snx_queue_next(queue, SNX_LANE_ERRORS, &cursor, room.conf.pid,
+                              &rec, &lost);
+        snx_queue_release(&rec, 1);
+    }
+
+    (void) room_start(&room);
+    room_wait(&room, room_lost(&room, 0, SNX_LOST_NETWORK_ERROR) == 1);
+    is_int(room_lost(&room, 0, SNX_LOST_NETWORK_ERROR), 1,
+           "given up after ten attempts");
+    close_with(NULL, "after giving up");
+    (void) close(fd);
+}
+
+
+static void
+test_rate_limit(void)
+{
+    http_t  *http;
+
+    static const char *const  steps[] = {
+        "HTTP/1.1 429 Slow\r\nX-Sentry-Rate-Limits: 60:error:key, 70:session"
+        "\r\nContent-Length: 0\r\n\r\n", HTTP_OK, NULL
+    };
+
+    http = open_with(HTTP_OK);
+    http_script(http, steps);
+    (void) room_put(&room, 0, 1);
+    (void) room_start(&room);
+    room_wait(&room, room_lost(&room, 0, SNX_LOST_RATE_LIMITED) == 1);
+    (void) room_put(&room, 0, 7);
+    room_wait(&room, room_lost(&room, 0, SNX_LOST_RATELIMIT_BACKOFF) == 7);
+
+    is_int(room_lost(&room, 0, SNX_LOST_RATE_LIMITED), 1, "429 is final");
+    is_int(room_lost(&room, 0, SNX_LOST_RATELIMIT_BACKOFF), 7,
+           "what comes then is dropped");
+
+    room_wait(&room, room.project[0]->counters
+                         .reported[SNX_LOST_RATELIMIT_BACKOFF][SNX_CAT_ERROR]
+                     == 7);
+    is_int(http_requests(http), 2, "no request but the client report");
+    is_int(http_bodies(http, "{\"reason\":\"ratelimit_backoff\","
+                             "\"category\":\"error\",\"quantity\":7}]}"), 1,
+           "which tells of what was dropped, not of the 429");
+    room_wait(&room, room.nmessages >= 2);
+    is_int(room_said(&room, 7, "sentry1/1 rate limits session for 70 s, "
+                               "error for 60 s"), 1, "told once");
+    is_int(room_said(&room, 4, "refused"), 0, "no error");
+
+    http_sleep(700);
+    is_int(http_requests(http), 2, "and never again");
+    close_with(http, "after a rate limit");
+    http = open_with("HTTP/1.1 200 OK\r\nX-Sentry-Rate-Limits: 2::org\r\n"
+                     "X-Sentry-Rate-Limits: 60:transaction\r\n"
+                     "Content-Length: 0\r\n\r\n");
+    room.conf.flush_ms = 5;
+    (void) room_put(&room, 0, 1);
+    (void) room_start(&room);
+    room_wait(&room, room_delivered(&room, 0) == 1);
+    (void) room_put(&room, 0, 1);
+    room_wait(&room, room_lost(&room, 0, SNX_LOST_RATELIMIT_BACKOFF) == 1);
+    is_int(room_delivered(&room, 0), 1, "200 that limits is a delivery");
+    http_sleep(500);
+    is_int(http_requests(http), 1, "a limit of all holds reports back");
+    room_wait(&room, room_said(&room, 7, "rate limits everything for"));
+    is_int(room_said(&room, 7, "rate limits everything for 2 s"), 1, "told");
+    room_wait(&room, http_requests(http) == 2);
+    is_int(http_bodies(http, "ratelimit_backoff"), 1, "until it is over");
+
+    close_with(http, "after a limit of all");
+}
+
+
+static void
+test_retry_after(void)
+{
+    http_t    *http;
+    uint64_t   left;
+
+    http = open_with("HTTP/1.1 429 Slow\r\nRetry-After: 7\r\n"
+                     "Content-Length: 0\r\n\r\n");
+    (void) room_put(&room, 0, 1);
+    (void) room_start(&room);
+    room_wait(&room, room_lost(&room, 0, SNX_LOST_RATE_LIMITED) == 1);
+    left = snx_limits_left(&room.project[0]->limits, SNX_CAT_TRANSACTION,
+                           snx_process_now_ms());
+    ok(left > 5000 && left <= 7000, "Retry-After is obeyed");
+    close_with(http, "after Retry-After");
+
+    http = open_with("HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n");
+    (void) room_put(&room, 0, 1);
+    (void) room_start(&room);
+    room_wait(&room, room_lost(&room, 0, SNX_LOST_RATE_LIMITED) == 1);
+    left = snx_limits_left(&room.project[0]->limits, SNX_CAT_INTERNAL,
+                           snx_process_now_ms());
+    ok(left > 55000 && left <= 60000, "a bare 429 is a minute");
+    close_with(http, "after a bare 429");
+
+    http = open_with("HTTP/1.1 503 Down\r\nRetry-After: 7\r\n"
+                     "Content-Length: 0\r\n\r\n");
+    (void) room_put(&room, 0, 1);
+    (void) room_start(&room);
+    room_wait(&room, room_lost(&room, 0, SNX_LOST_SEND_ERROR) == 1);
+    is_int(snx_limits_left(&room.project[0]->limits, SNX_CAT_ERROR,
+                           snx_process_now_ms()), 0, "only with 429");
+    close_with(http, "after 503");
+}
+
+
+static void
+test_report_rides(void)
+{
+    http_t  *http;
+
+    http = open_with(HTTP_OK);
+    room.conf.flush_ms = 100;
+    snx_project_lose(room.project[0], SNX_LOST_SAMPLE_RATE, SNX_CAT_ERROR,
+                     100);
+    snx_project_lose(room.project[0], SNX_LOST_SHUTDOWN, SNX_CAT_ERROR, 5);
+    room.project[0]->counters.captured[SNX_CAT_ERROR] += 5;
+    (void) room_start(&room);
+    (void) room_put(&room, 0, 1);
+    room_wait(&room, room_delivered(&room, 0) == 1);
+    is_int(http_bodies(http, "client_report"), 0, "no report too early");
+
+    (void) room_put(&room, 0, 1);
+    (void) room_stop(&room, 1000, NULL);
+
+    is_int(http_requests(http), 2, "two events");
+    is_int(http_bodies(http, "{\"reason\":\"sample_rate\",\"category\":"
+                             "\"error\",\"quantity\":100}]}"), 1,
+           "the report rides on the last one, with what Sentry wants to know");
+    is_int(room.project[0]->counters.reported[SNX_LOST_SAMPLE_RATE]
+               [SNX_CAT_ERROR], 100, "and counts as told");
+
+    close_with(http, "after a report");
+
+    http = open_with(HTTP_OK);
+    snx_project_lose(room.project[0], SNX_LOST_IGNORED, SNX_CAT_ERROR, 3);
+    (void) room_start(&room);
+    (void) room_stop(&room, 1000, NULL);
+    is_int(http_requests(http), 1, "at the end it goes alone");
+    is_int(http_bodies(http, "{\"reason\":\"event_processor\","), 1,
+           "by Sentry's name");
+    ok(memmem(http->requests[0].body, 40, "event_id", 8) == NULL,
+       "in an envelope without an event");
+    close_with(http, "after a report alone");
+}
+
+
+static void
+test_report_refused(void)
+{
+    int      fd, port;
+    http_t  *http;
+
+    http = open_with("HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n");
+    snx_project_lose(room.project[0], SNX_LOST_IGNORED, SNX_CAT_ERROR, 3);
+    (void) room_start(&room);
+    (void) room_stop(&room, 1000, NULL);
+    is_int(http_requests(http), 1, "a refused report");
+    is_int(room.project[0]->counters.reported[SNX_LOST_IGNORED]
+               [SNX_CAT_ERROR], 3, "is not repeated for ever");
+    close_with(http, "after a refused report");
+
+    fd = http_bind(&port);
+    room_open(&room, 1 << 20);
+    room_project(&room, 0, port);
+    snx_project_lose(room.project[0], SNX_LOST_IGNORED, SNX_CAT_ERROR, 3);
+    (void) room_start(&room);
+    (void) room_stop(&room, 1000, NULL);
+    is_int(room.project[0]->counters.reported[SNX_LOST_IGNORED]
+               [SNX_CAT_ERROR], 0, "one that nobody got is not told");
+    close_with(NULL, "after a lost report");
+    (void) close(fd);
+}
+
+
+static void
+test_projects(void)
+{
+    int       i, fd, port;
+    http_t   *http;
+
+    http = open_with(HTTP_OK);
+    fd = http_bind(&port);
+    room_project(&room, 1, port);
+
+    for (i = 0; i < 100; i++) {
+        (void) room_put(&room, 1, 1);
+        (void) room_put(&room, 0, 1);
+    }
+
+    (void) room_start(&room);
+    room_wait(&room, room_delivered(&room, 0) == 100);
+
+    is_int(room_delivered(&room, 0), 100,
+           "a project that is away does not hold the other up");
+    is_int(room_lost(&room, 1, SNX_LOST_QUEUE_OVERFLOW), 0,
+           "its records are kept");
+    ok(room.project[1]->counters.retries <= 6, "with few attempts: %d",
+       (int) room.project[1]->counters.retries);
+
+    room_wait(&room, room_pending(&room) == 100);
+    http_sleep(2500);
+    ok(room.project[1]->counters.retries >= 5
+       && room.project[1]->counters.retries <= 7,
+       "a probe now and then: %d", (int) room.project[1]->counters.retries);
+
+    (void) room_stop(&room, 1000, NULL);
+    is_int(room_said(&room, 5, "unreachable"), 1, "told once");
+    (void) close(fd);
+    close_with(http, "with one project away");
+}
+
+
+/* The first project hangs, but has not failed yet. */
+
+static void
+test_busy_project(void)
+{
+    http_t  *http, *other;
+
+    http = open_with(HTTP_HANG);
+    other = http_start(HTTP_OK);
+    room_project(&room, 1, other->port);
+
+    (void) room_put(&room, 0, 100);
+    (void) room_put(&room, 1, 50);
+    (void) room_start(&room);
+    room_wait(&room, room_delivered(&room, 1) == 50);
+
+    is_int(room_delivered(&room, 1), 50,
+           "a project that hangs does not hold the other up");
+    is_int(http_requests(http), 4, "it has its share of connections");
+
+    (void) room_stop(&room, 100, NULL);
+    http_stop(other);
+    close_with(http, "with one project that hangs");
+}
+
+
+static void
+test_overflow(void)
+{
+    int        fd, port;
+    http_t    *http;
+    uint64_t   dropped;
+
+    http = open_with(HTTP_OK);
+    fd = http_bind(&port);
+    room_project(&room, 1, port);
+
+    (void) room_put(&room, 1, 2100);
+    dropped = room_lost(&room, 1, SNX_LOST_QUEUE_OVERFLOW);
+    ok(snx_queue_fill(snx_shm_queue(room.shm)) > 70, "a queue that is full");
+    (void) room_start(&room);
+
+    room_wait(&room, snx_queue_fill(snx_shm_queue(room.shm)) <= 52);
+    ok(snx_queue_fill(snx_shm_queue(room.shm)) <= 52,
+       "room is made for others: %u %%",
+       (unsigned) snx_queue_fill(snx_shm_queue(room.shm)));
+    ok(room_pending(&room) > 500, "but not more than needed: %u left",
+       (unsigned) room_pending(&room));
+    dropped = room_lost(&room, 1, SNX_LOST_QUEUE_OVERFLOW) - dropped;
+    ok(dropped > 100, "by dropping %d", (int) dropped);
+
+    (void) room_put(&room, 0, 20);
+    room_wait(&room, room_delivered(&room, 0) == 20);
+    is_int(room_delivered(&room, 0), 20, "others are served");
+
+    (void) room_stop(&room, 1000, NULL);
+    (void) close(fd);
+    close_with(http, "after an overflow");
+}
+
+
+static void
+test_spotlight(void)
+{
+    char      url[64];
+    http_t   *http, *spotlight;
+
+    http = open_with(HTTP_OK);
+    spotlight = http_start(HTTP_OK);
+    (void) snprintf(url, sizeof(url), "http://127.0.0.1:%d/stream",
+                    spotlight->port);
+    room.conf.spotlight = url;
+    (void) room_put(&room, 0, 4);
+    (void) room_put(&room, -1, 20);
+    (void) room_start(&room);
+    room_wait(&room, room_delivered(&room, 0) == 4
+                     && http_requests(spotlight) == 24
+                     && room_pending(&room) == 0);
+
+    is_int(room_delivered(&room, 0), 4, "Sentry has its events");
+    is_int(http_requests(http), 4, "and no other");
+    is_int(http_requests(spotlight), 24, "Spotlight has all");
+    ok(strncmp(spotlight->requests[0].head, "POST /stream ", 13) == 0
+       && strstr(spotlight->requests[0].head, "X-Sentry-Auth") == NULL
+       && strstr(spotlight->requests[0].head,
+                 "Content-Type: application/x-sentry-envelope") != NULL,
+       "with a content type and without a key");
+    is_int(http_bodies(spotlight, "\"trace\":{\"trace_id\""), 24,
+           "whole envelopes");
+
+    (void) room_stop(&room, 1000, NULL);
+    http_stop(spotlight);
+    close_with(http, "with Spotlight");
+}
+
+
+static void
+test_spotlight_alone(void)
+{
+    int       fd, port;
+    char      url[64];
+    http_t   *http;
+
+    http = open_with(HTTP_OK);
+    fd = http_bind(&port);
+    (void) snprintf(url, sizeof(url), "http://127.0.0.1:%d/stream", port);
+    room.conf.spotlight = url;
+    (void) room_start(&room);
+    (void) room_put(&room, 0, 30);
+    (void) room_put(&room, -1, 30);
+    room_wait(&room, room_delivered(&room, 0) == 30
+                     && room_pending(&room) == 0);
+
+    is_int(room_delivered(&room, 0), 30, "Spotlight is away: Sentry is not");
+    is_int(room_pending(&room), 0, "nothing waits for it");
+    is_int(room.project[0]->counters.retries, 0, "and it does not count");
+    (void) room_stop(&room, 1000, NULL);
+    is_int(room_said(&room, 5, "spotlight is unreachable"), 1, "told once");
+    (void) close(fd);
+    close_with(http, "without Spotlight");
+}
+
+
+/* Records that nobody can send. */
+
+static void
+test_unusable(void)
+{
+    http_t            *http;
+    size_t             len;
+    unsigned char      buf[1024];
+    snx_rec_writer_t   w;
+
+    http = open_with(HTTP_OK);
+
+    (void) snprintf(room.dsn[1], sizeof(room.dsn[1]), "nonsense");
+    room.project[1] = snx_shm_project(room.shm, snx_cstr(room.dsn[1]),
+                                      snx_cstr("nonsense"));
+    (void) room_put(&room, 1, 2);
+    (void) snprintf(room.dsn[1], sizeof(room.dsn[1]), "https://k@unknown/9");
+    (void) room_put(&room, -1, 1);
+
+    /* no event id; an unknown kind; no record at all */
+
+    snx_rec_begin(&w, buf, sizeof(buf));
+    snx_rec_str(&w, SNX_F_DSN, snx_cstr(room.dsn[0]));
+    len = snx_rec_end(&w);
+    (void) snx_lane_put(&room.lane, SNX_LANE_ERRORS, SNX_KIND_EVENT, buf,
+                        len);
+    (void) snx_lane_put(&room.lane, SNX_LANE_ERRORS, 77, buf, len);
+    (void) snx_lane_put(&room.lane, SNX_LANE_ERRORS, SNX_KIND_EVENT, "\xff",
+                        1);
+    room.project[0]->counters.captured[SNX_CAT_ERROR] += 3;
+
+    (void) room_put(&room, 0, 1);
+    (void) room_start(&room);
+    room_wait(&room, room_pending(&room) == 0);
+
+    is_int(room_delivered(&room, 0), 1, "the good one is delivered");
+    is_int(room_lost(&room, 0, SNX_LOST_INTERNAL), 3, "bad ones are lost");
+    is_int(room_lost(&room, 1, SNX_LOST_INTERNAL), 2,
+           "as are those of a bad DSN");
+
+    close_with(http, "after records that nobody can send");
+}
