@@ -87,7 +87,7 @@ $(unit)/libsnx.a: $(unit_objs)
 
 $(unit)/%_test: t/unit/%_test.c $(unit)/libsnx.a $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(unit_cflags) -o $@ $< \
+	$(CC) -D_GNU_SOURCE= $(unit_cflags) -o $@ $< \
 	    $$(sed -n 's:^/\* LDFLAGS\: \(.*\) \*/$$:\1:p' $<) \
 	    $(unit)/libsnx.a $(unit_libs)
 

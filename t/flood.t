@@ -2,8 +2,8 @@
 
 # Copyright (C) ngx_sentry authors
 #
-# Requests that fail as fast as nginx can: each gets nginx's own answer, and
-# each is delivered or counted, once.
+# Requests that fail as fast as nginx can answer: each gets nginx's own
+# answer, and each is delivered or counted, once.
 
 use warnings;
 use strict;
@@ -14,91 +14,94 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
 use NginxTest;
+use NginxTest::Accounts;
 
 my $N = 5000;       # of each kind
 
-my $t = NginxTest->new()->plan(22);
+my $t = NginxTest->new()->plan(24);
 
 my $dead = dead_port();
 my @conf = (
     main => 'worker_processes 2;',
-    http => 'keepalive_requests 1000000;',
     location => [ '/gone/ { return 503; }',
                   "/dead/ { proxy_pass http://127.0.0.1:$dead; }" ],
 );
 
+
 # nginx alone
 
-$t->conf(@conf);
+$t->conf(@conf, http => 'keepalive_requests 1000000;');
+
 my $alone = alone();
 
 # a fast Sentry
 
-$t->sentry()->conf(@conf)->run();
-my $flood = flood();
+$t->sentry()->conf()->run();
 
-is_deeply($flood, $alone, 'the same answers as without the module');
+is_deeply(flood(), $alone, 'the same answers as without the module');
 
-my $accounts = $t->settled(1, 2 * $N, seconds => 60);
+my $accounts = settled($t, 2 * $N, seconds => 60);
 my $events = $t->events($accounts->{delivered}, seconds => 60);
-my %ids = map { $_->{event_id} => 1 } @$events;
 
 is($accounts->{captured}, 2 * $N, 'all captured');
 is($accounts->{left}, 0, 'none left');
-is(@$events, $accounts->{delivered}, 'what counts as delivered has arrived');
-is(keys %ids, @$events, 'once');
-is(keys(%ids) + $accounts->{gone}, 2 * $N, 'delivered and lost are all');
-is_deeply([ grep { $_ ne 'queue_overflow' } keys %{$accounts->{lost}} ], [],
-          'lost is only what the queue has no room for');
-is(@{[ grep { $_->{transaction} eq 'GET /gone/' } @$events ]}
-   + @{[ grep { $_->{transaction} eq 'GET /dead/' } @$events ]},
-   @$events, 'each is one of ours');
+is(unique($events), $accounts->{delivered}, 'delivered ones have arrived');
+is(@$events, $accounts->{delivered}, 'once');
+is(unique($events) + $accounts->{lost}, 2 * $N, 'arrived and lost are all');
+is($accounts->{reasons}{queue_overflow} // 0, $accounts->{lost},
+   'lost is only what the queue had no room for');
+is(of($events, 'GET /gone/') + of($events, 'GET /dead/'), @$events,
+   'each tells of one of the requests');
 is($accounts->{page}{retries}, 0, 'no delivery failed');
 
 my $queue = $t->status()->{queue};
 
-is($queue->{records}, 0, 'queue: empty');
-is($queue->{corrupt}, 0, 'queue: whole');
+is($queue->{records}, 0, 'the queue is empty');
+is($queue->{corrupt}, 0, 'and whole');
 
-diag(sprintf '%d captured, %d delivered, %d lost', @$accounts{
-     qw/ captured delivered gone /});
+told();
 $t->stop();
 
-# a queue that is too small, for a Sentry that says nothing for a while
+is_deeply($t->client_reports(), reported(), 'Sentry is told of what was lost');
 
-$t->conf(http => "keepalive_requests 1000000; sentry_queue 256k;\n"
-                 . '    sentry_dsn %%DSN_2%%;')->run();
+# a small queue, and a Sentry that does not answer for a while
+
+$t->conf(http => <<'EOC')->run();
+    keepalive_requests 1000000;
+    sentry_dsn %%DSN_2%%;
+    sentry_queue 256k;
+EOC
+
 $t->receiver(stall => 1);
 
 is_deeply(flood(), $alone, 'overflow: the same answers');
 
-$accounts = $t->accounts(2);
+$accounts = accounts($t, project => 2);
 is($accounts->{captured}, 2 * $N, 'overflow: all captured');
 is($accounts->{delivered}, 0, 'overflow: none delivered');
-cmp_ok($accounts->{lost}{queue_overflow}, '>', $N, 'overflow: most are lost');
+cmp_ok($accounts->{reasons}{queue_overflow}, '>', $N, 'overflow: most lost');
 
 $t->receiver(stall => 0);
 
-$accounts = $t->settled(2, 2 * $N);
+$accounts = settled($t, 2 * $N, project => 2);
 $events = $t->events($accounts->{delivered}, project => 2);
-%ids = map { $_->{event_id} => 1 } @$events;
 
 is($accounts->{left}, 0, 'overflow: none left');
-is(keys(%ids), @$events, 'overflow: arrived once');
-is(keys(%ids) + $accounts->{lost}{queue_overflow}, 2 * $N,
-   'overflow: delivered and lost are all');
-cmp_ok(scalar @$events, '>', 100, 'overflow: what had room is delivered');
+is(@$events, unique($events), 'overflow: arrived once');
+is(unique($events) + $accounts->{reasons}{queue_overflow}, 2 * $N,
+   'overflow: arrived and lost are all');
+cmp_ok(scalar @$events, '>', 100, 'overflow: what had room has arrived');
 
-diag(sprintf 'overflow: %d captured, %d delivered, %d lost', @$accounts{
-     qw/ captured delivered gone /});
+told();
 $t->stop();
 
-is_deeply($t->client_reports(project => 2),
-          { queue_overflow => { error => $accounts->{lost}{queue_overflow} } },
-          'overflow: Sentry is told');
-is_deeply($t->client_reports(project => 1),
-          %{$accounts = {}} ? {} : {}, 'and was not, where nothing was lost');
-is(scalar $t->state_lines(2), 0, 'overflow: Sentry was never unreachable');
+is_deeply($t->client_reports(project => 2), reported(),
+          'overflow: Sentry is told of what was lost');
+is(state_lines($t, 2), 0, 'overflow: Sentry was never unreachable');
+is($t->log_lines(qr/\[(?:warn|error|crit)\] sentry: /), 1,
+   'overflow: one line about it');
+is($t->log_lines(qr/\[warn\] sentry: the queue is full, \d+ events lost$/), 1,
+   'overflow: that the queue is full');
 
 
 sub alone {
@@ -112,16 +115,39 @@ sub alone {
 }
 
 
-# Kinds of answers to each kind of request, all together as many as sent.
+# How often which answer came to each kind of request.
 
 sub flood {
-    my %answers;
+    return { map {
+        $_ => http_flood(uri => $_, n => $N, conns => 10)->{responses}
+    } '/gone/', '/dead/' };
+}
 
-    for my $uri (qw{ /gone/ /dead/ }) {
-        my $flood = http_flood(uri => $uri, n => $N, conns => 10);
 
-        $answers{$uri} = $flood->{responses};
-    }
+sub unique {
+    my ($found) = @_;
 
-    return \%answers;
+    return scalar keys %{{ map { $_->{event_id} => 1 } @$found }};
+}
+
+
+sub of {
+    my ($found, $transaction) = @_;
+
+    return scalar grep { $_->{transaction} eq $transaction } @$found;
+}
+
+
+# What a client report must add up to.
+
+sub reported {
+    my $lost = $accounts->{reasons}{queue_overflow};
+
+    return $lost ? { queue_overflow => { error => $lost } } : {};
+}
+
+
+sub told {
+    diag(sprintf '%d captured, %d delivered, %d lost',
+         @$accounts{qw/ captured delivered lost /});
 }

@@ -298,8 +298,8 @@ snx_scrub_find_user(snx_finder_t *f, unsigned char c)
     slash = f->slash;
     f->slash = (c == '/' || (slash && c == '\\'));
 
-    if (c == '@') {
-        return f->chars && (f->host || f->colon);
+    if (c == '@' && f->chars && (f->host || f->colon)) {
+        return 1;
     }
 
     if (c == '/' || c == '?' || c == '#') {

@@ -445,11 +445,6 @@ snx_scrub_pair_quote(snx_scrub_text_t *t, const unsigned char *p)
 
     snx_scrub_copy(t->out, close, end);
 
-    if (snx_scrub_value_adheres(end, t->end)) {
-        end = snx_scrub_value_run(end, t->end);
-        snx_scrub_filtered(t->out);
-    }
-
     return end;
 }
 

@@ -157,7 +157,7 @@ snx_scrub_text_url(snx_scrub_text_t *t, const unsigned char *p)
 {
     const unsigned char  *end;
 
-    end = snx_scrub_value_url(p + 1, t->end);
+    end = snx_scrub_value_url(p, t->end);
 
     t->fresh = 0;
     snx_scrub_write_url(t->scrub, t->out, p, end);
@@ -225,7 +225,8 @@ snx_scrub_text_measure(snx_scrub_text_t *t, snx_scrub_word_t *w)
 
     if (p < t->end && (*p == '/' || snx_scrub_starts(p, t->end, "\\/"))) {
         w->path = 1;
-        w->end = snx_scrub_value_url(p + 1, t->end);
+        w->end = snx_scrub_value_url(w->p, t->end);
+        w->end = snx_scrub_seek(p + 1, w->end, ':');
 
         if (snx_scrub_any(p, w->end, "?=&;") != w->end) {
             return 1;
@@ -388,21 +389,17 @@ snx_scrub_text_client(snx_scrub_text_t *t, const snx_scrub_word_t *w)
     int                   address;
     const unsigned char  *p;
 
-    if (w->closed || (w->colon && !w->spaced)) {
-        return NULL;
-    }
+    address = snx_scrub_starts(w->value, t->end, "unix:");
+    p = w->value + (address ? 5 : 0);
 
-    address = 0;
-
-    for (p = w->value; p < t->line && *p != ',' && !snx_scrub_space(*p); p++) {
+    while (p < t->line && snx_scrub_in(*p, "0123456789abcdefABCDEF.:")) {
         address |= (*p == '.' || *p == ':');
-
-        if (!w->colon && !snx_scrub_in(*p, "0123456789abcdefABCDEF.:")) {
-            return NULL;
-        }
+        p++;
     }
 
-    if (p == w->value || (!w->colon && !address)) {
+    if (w->closed || !w->spaced || !address
+        || (p < t->line && *p != ',' && !snx_scrub_blank(*p)))
+    {
         return NULL;
     }
 

@@ -36,14 +36,16 @@ snx_scrub_value_adheres(const unsigned char *p, const unsigned char *end)
 /*
  * The closing quote has as many backslashes before it as the opening one:
  * JSON inside of JSON.  Those of an unescaped quote may be escaped themselves.
+ * No quote closes where the value goes on behind it ('it's', SQL's 'it''s').
  */
 
 const unsigned char *
 snx_scrub_value_quoted(const unsigned char *p, const unsigned char *end,
     const unsigned char **close)
 {
-    size_t         level, n;
-    unsigned char  quote;
+    size_t                level, n;
+    unsigned char         quote;
+    const unsigned char  *start;
 
     for (level = 0; *p == '\\'; level++) {
         p++;
@@ -51,6 +53,7 @@ snx_scrub_value_quoted(const unsigned char *p, const unsigned char *end,
 
     quote = *p++;
     *close = end;
+    start = p;
 
     for (n = 0; p < end; p++) {
         if (*p == '\\') {
@@ -59,8 +62,13 @@ snx_scrub_value_quoted(const unsigned char *p, const unsigned char *end,
         }
 
         if (*p == quote && (n <= level || (level == 0 && n % 2 == 0))) {
-            *close = (level == 0) ? p : p - n;
-            return p + 1;
+            if (p != start && p + 1 < end && p[1] == quote) {
+                p++;
+
+            } else if (!snx_scrub_value_adheres(p + 1, end)) {
+                *close = (level == 0) ? p : p - n;
+                return p + 1;
+            }
         }
 
         n = 0;
@@ -302,7 +310,8 @@ snx_scrub_value_tail(const unsigned char *p, const unsigned char *end)
  * A word behind a sensitive one, as in "token abc123": a digit, letters of
  * mixed case, unusual characters or an unusual length make it a secret; so do
  * capitals, but not as in "AUTH EXTERNAL", behind a softer word.  Words of
- * text, with "-", "'" or "/" in them, paths and URLs do not.
+ * text, with "-", "'" or "/" in them, paths and URLs do not, nor does what
+ * was filtered in part, or filtering again would filter more.
  */
 
 int
@@ -316,6 +325,14 @@ snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
     if (n == 0 || snx_scrub_in(*p, "/({")) {
         return 0;
     }
+
+    for ( /* void */ ; p < end; p++) {
+        if (snx_scrub_starts(p, end, SNX_FILTERED)) {
+            return 0;
+        }
+    }
+
+    p -= n;
 
     lower = 0;
     upper = 0;

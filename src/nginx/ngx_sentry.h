@@ -193,6 +193,21 @@ typedef struct {
 } ngx_sentry_ctx_t;
 
 
+/* A failed request on its way to a record. */
+
+typedef struct {
+    ngx_http_request_t        *request;
+    ngx_sentry_loc_conf_t     *conf;       /* where the request failed */
+    ngx_sentry_ctx_t          *ctx;        /* NULL nothing was kept */
+    ngx_sentry_route_t        *route;      /* NULL none matched */
+    ngx_str_t                  path;       /* the client's, decoded */
+    ngx_uint_t                 status;
+    unsigned char              event_id[16];
+    snx_str_t                  type;       /* given, else from the status */
+    snx_str_t                  value;
+} ngx_sentry_event_t;
+
+
 /* What one worker has: lanes, random bits, the buffer records are made in. */
 
 typedef struct ngx_sentry_worker_s  ngx_sentry_worker_t;
@@ -221,25 +236,34 @@ ngx_int_t ngx_sentry_env_read(ngx_conf_t *cf, ngx_sentry_env_t *env);
 ngx_int_t ngx_sentry_env_keep(ngx_conf_t *cf);
 
 
-/* ngx_sentry_directives.c: one setter per kind of directive */
+/* ngx_sentry_directives.c: setters, what is reported and as what */
 
 char *ngx_sentry_set_dsn(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_environment(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_sentry_set_release(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_server_name(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_sentry_set_capture(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_transaction(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_sentry_set_scrub(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_breadcrumbs(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_sentry_details.c: setters, details of an event */
+
 char *ngx_sentry_set_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_context(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_scrub(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_breadcrumbs(ngx_conf_t *cf, ngx_command_t *cmd,
+
+
+/* ngx_sentry_delivery.c: setters, how it is delivered */
+
+char *ngx_sentry_set_server_name(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_sentry_set_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -250,11 +274,18 @@ char *ngx_sentry_set_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_sentry_set_spotlight(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* "http://localhost:8969/stream" for a true value, the URL, or empty */
 ngx_int_t ngx_sentry_spotlight_url(ngx_str_t *value, ngx_str_t *url);
+
+
+/* ngx_sentry_route.c: sentry_route and what it matches */
+
+char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Finds event->route; NGX_DECLINED when the route is not reported. */
+ngx_int_t ngx_sentry_route_find(ngx_http_request_t *r,
+    ngx_sentry_event_t *event);
 
 
 /* ngx_sentry_setup.c: what a configuration that reports anything installs */
@@ -322,18 +353,6 @@ void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
 
 /* ngx_sentry_pack.c: an event's record from a request */
 
-typedef struct {
-    ngx_http_request_t        *request;
-    ngx_sentry_loc_conf_t     *conf;       /* where the request failed */
-    ngx_sentry_ctx_t          *ctx;        /* NULL nothing was kept */
-    ngx_sentry_route_t        *route;      /* NULL none matched */
-    ngx_str_t                  path;       /* the client's, decoded */
-    ngx_uint_t                 status;
-    unsigned char              event_id[16];
-    snx_str_t                  type;       /* given, else from the status */
-    snx_str_t                  value;
-} ngx_sentry_event_t;
-
 void ngx_sentry_pack_event(ngx_sentry_worker_t *worker,
     ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
@@ -356,13 +375,20 @@ snx_str_t ngx_sentry_request_method(ngx_http_request_t *r);
 snx_str_t ngx_sentry_request_target(ngx_http_request_t *r);
 
 
-/* ngx_sentry_error.c: the vocabulary of errors */
+/* ngx_sentry_error.c: what went wrong */
 
-/* upstream: the application answered with this status itself */
-snx_str_t ngx_sentry_error_type(ngx_uint_t status, ngx_uint_t upstream);
+/*
+ * The exception: the last line of error level or worse says why, without one
+ * the status does.  Sets event->type.
+ */
+void ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
-/* "Bad Gateway" */
-snx_str_t ngx_sentry_error_reason(ngx_uint_t status);
+/* Every line kept, oldest first. */
+void ngx_sentry_error_breadcrumbs(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+
+/* The last upstream try that answered or failed, NULL without any. */
+ngx_http_upstream_state_t *ngx_sentry_error_last_try(ngx_http_request_t *r);
 
 
 /* ngx_sentry_status.c, ngx_sentry_test.c: content handlers */

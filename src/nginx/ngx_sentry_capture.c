@@ -33,8 +33,6 @@ static ngx_sentry_loc_conf_t *ngx_sentry_capture_place(ngx_http_request_t *r,
     ngx_sentry_ctx_t *ctx);
 static ngx_int_t ngx_sentry_capture_wanted(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_uint_t status);
-static ngx_int_t ngx_sentry_capture_route(ngx_http_request_t *r,
-    ngx_sentry_event_t *event);
 static ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
 
@@ -176,7 +174,7 @@ ngx_sentry_capture_failed(ngx_http_request_t *r, ngx_uint_t status)
 
     project = conf->dsn ? conf->dsn->project : NULL;
 
-    if (ngx_sentry_capture_route(r, &event) != NGX_OK
+    if (ngx_sentry_route_find(r, &event) != NGX_OK
         || ngx_sentry_capture_ignored(r, conf))
     {
         if (project) {
@@ -242,40 +240,6 @@ ngx_sentry_capture_wanted(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     }
 
     return 1;
-}
-
-
-/* Finds event->route; NGX_DECLINED when the route is not reported. */
-
-static ngx_int_t
-ngx_sentry_capture_route(ngx_http_request_t *r, ngx_sentry_event_t *event)
-{
-    ngx_uint_t              i;
-    ngx_sentry_route_t     *route;
-    ngx_sentry_srv_conf_t  *sscf;
-
-    sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
-
-    if (sscf->routes) {
-        route = sscf->routes->elts;
-
-        for (i = 0; i < sscf->routes->nelts; i++) {
-            if (snx_route_match(&route[i].match,
-                                ngx_sentry_str(&event->path)))
-            {
-                event->route = &route[i];
-                return route[i].drop_errors ? NGX_DECLINED : NGX_OK;
-            }
-        }
-    }
-
-    if (sscf->default_routes
-        && snx_route_default(ngx_sentry_str(&event->path)))
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
 }
 
 

@@ -2,46 +2,21 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Setters of the directives: each checks its arguments and refuses a bad
- * value with a sentence that names the directive, the value and what would
- * be right.  A DSN is never printed, its key least of all.
+ * Setters of the directives that say what is reported and as what.  Each
+ * checks its arguments and refuses a bad value with a sentence that names the
+ * directive, the value and what would be right.  A DSN is never printed, its
+ * key least of all.
  */
 
 
 #include "ngx_sentry.h"
+#include "ngx_sentry_directives.h"
 #include "snx_text.h"
 
 
-#define ngx_sentry_refuse(cf, ...)                                            \
-    (ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, __VA_ARGS__),                   \
-     (char *) NGX_CONF_ERROR)
-
-
-static ngx_int_t ngx_sentry_complex(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_http_complex_value_t *cv);
-static char *ngx_sentry_list(ngx_conf_t *cf, ngx_array_t **list, size_t size);
-static ngx_int_t ngx_sentry_list_off(ngx_conf_t *cf, ngx_array_t **list);
-static char *ngx_sentry_pair(ngx_conf_t *cf, ngx_array_t *list,
-    ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_sentry_status_code(u_char *p, size_t len);
 static void ngx_sentry_status_set(ngx_sentry_statuses_t *set, ngx_int_t from,
     ngx_int_t to);
-static char *ngx_sentry_route_option(ngx_conf_t *cf,
-    ngx_sentry_route_t *route, ngx_str_t *arg);
-static char *ngx_sentry_route_match(ngx_conf_t *cf, ngx_sentry_route_t *route,
-    ngx_str_t *modifier, ngx_str_t *pattern);
-static void ngx_sentry_route_cleanup(void *data);
-static ngx_int_t ngx_sentry_is_http_url(ngx_str_t *value);
-
-
-static ngx_str_t  ngx_sentry_off = ngx_string("off");
-
-
-static ngx_inline ngx_int_t
-ngx_sentry_eq(ngx_str_t *a, const char *z)
-{
-    return a->len == ngx_strlen(z) && ngx_memcmp(a->data, z, a->len) == 0;
-}
 
 
 char *
@@ -152,30 +127,6 @@ invalid:
                              "characters without line breaks, tabs, \"/\" "
                              "and \"\\\", and not \".\" or \"..\", got "
                              "\"%V\"", &value[1]);
-}
-
-
-char *
-ngx_sentry_set_server_name(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_main_conf_t *smcf = conf;
-
-    ngx_str_t  *value;
-
-    if (smcf->server_name.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len == 0 || value[1].len > SNX_TAG_VALUE_MAX) {
-        return ngx_sentry_refuse(cf, "\"sentry_server_name\" must be 1 to "
-                                 "200 characters, got \"%V\"", &value[1]);
-    }
-
-    smcf->server_name = value[1];
-
-    return NGX_CONF_OK;
 }
 
 
@@ -311,174 +262,6 @@ ngx_sentry_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* sentry_route [= | ^~ | ~ | ~*] pattern [option ...] */
-
-char *
-ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_srv_conf_t *sscf = conf;
-
-    char                *rv;
-    ngx_str_t           *value, none = ngx_null_string;
-    ngx_uint_t           i;
-    ngx_sentry_route_t  *route;
-
-    if (sscf->routes == NULL) {
-        sscf->routes = ngx_array_create(cf->pool, 4,
-                                        sizeof(ngx_sentry_route_t));
-        if (sscf->routes == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    route = ngx_array_push(sscf->routes);
-    if (route == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(route, sizeof(ngx_sentry_route_t));
-
-    route->errors = -1;
-    route->traces = -1;
-
-    value = cf->args->elts;
-
-    if (ngx_sentry_eq(&value[1], "=") || ngx_sentry_eq(&value[1], "^~")
-        || ngx_sentry_eq(&value[1], "~") || ngx_sentry_eq(&value[1], "~*"))
-    {
-        if (cf->args->nelts == 2) {
-            return ngx_sentry_refuse(cf, "\"sentry_route\" needs a pattern "
-                                     "after \"%V\"", &value[1]);
-        }
-
-        rv = ngx_sentry_route_match(cf, route, &value[1], &value[2]);
-        i = 3;
-
-    } else {
-        rv = ngx_sentry_route_match(cf, route, &none, &value[1]);
-        i = 2;
-    }
-
-    for ( /* void */ ; rv == NGX_CONF_OK && i < cf->args->nelts; i++) {
-        rv = ngx_sentry_route_option(cf, route, &value[i]);
-    }
-
-    return rv;
-}
-
-
-static char *
-ngx_sentry_route_match(ngx_conf_t *cf, ngx_sentry_route_t *route,
-    ngx_str_t *modifier, ngx_str_t *pattern)
-{
-    char                 err[128];
-    ngx_pool_cleanup_t  *cln;
-
-    route->match.pattern = ngx_sentry_str(pattern);
-
-    if (modifier->len == 0 || modifier->data[0] != '~') {
-
-        route->match.type = (modifier->len && modifier->data[0] == '=')
-                            ? SNX_ROUTE_EXACT : SNX_ROUTE_PREFIX;
-
-        if (pattern->len == 0 || pattern->data[0] != '/') {
-            return ngx_sentry_refuse(cf, "\"sentry_route\" pattern must "
-                                     "begin with \"/\", got \"%V\"", pattern);
-        }
-
-        return NGX_CONF_OK;
-    }
-
-    route->match.type = modifier->len == 2 ? SNX_ROUTE_IREGEX
-                                           : SNX_ROUTE_REGEX;
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    route->match.regex = snx_regex_compile(route->match.pattern,
-                                       route->match.type == SNX_ROUTE_IREGEX,
-                                       err, sizeof(err));
-
-    if (route->match.regex == NULL) {
-        return ngx_sentry_refuse(cf, "\"sentry_route\" regular expression "
-                                 "\"%V\" is invalid: %s", pattern, err);
-    }
-
-    cln->handler = ngx_sentry_route_cleanup;
-    cln->data = route->match.regex;
-
-    return NGX_CONF_OK;
-}
-
-
-static void
-ngx_sentry_route_cleanup(void *data)
-{
-    snx_regex_free(data);
-}
-
-
-static char *
-ngx_sentry_route_option(ngx_conf_t *cf, ngx_sentry_route_t *route,
-    ngx_str_t *arg)
-{
-    double     *rate;
-    ngx_str_t   value;
-
-    if (ngx_sentry_eq(arg, "drop")) {
-        route->drop_errors = 1;
-        route->drop_traces = 1;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_sentry_eq(arg, "drop=errors")) {
-        route->drop_errors = 1;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_sentry_eq(arg, "drop=traces")) {
-        route->drop_traces = 1;
-        return NGX_CONF_OK;
-    }
-
-    if (arg->len > 5 && ngx_strncmp(arg->data, "name=", 5) == 0) {
-        route->name.data = arg->data + 5;
-        route->name.len = arg->len - 5;
-        return NGX_CONF_OK;
-    }
-
-    rate = NULL;
-    value = *arg;
-
-    if (arg->len > 7) {
-        value.data += 7;
-        value.len -= 7;
-
-        if (ngx_strncmp(arg->data, "errors=", 7) == 0) {
-            rate = &route->errors;
-
-        } else if (ngx_strncmp(arg->data, "traces=", 7) == 0) {
-            rate = &route->traces;
-        }
-    }
-
-    if (rate == NULL) {
-        return ngx_sentry_refuse(cf, "\"sentry_route\" takes name=, errors=, "
-                                 "traces=, drop, drop=errors and "
-                                 "drop=traces, got \"%V\"", arg);
-    }
-
-    if (!snx_text_rate(ngx_sentry_str(&value), rate)) {
-        return ngx_sentry_refuse(cf, "\"sentry_route\" rate must be between "
-                                 "0 and 1, got \"%V\"", arg);
-    }
-
-    return NGX_CONF_OK;
-}
-
-
 /* Lists of values with variables: sentry_ignore, sentry_fingerprint. */
 
 char *
@@ -558,228 +341,6 @@ ngx_sentry_set_transaction(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_sentry_complex(cf, &value[1], slcf->transaction) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-/* sentry_tag name value | off */
-
-char *
-ngx_sentry_set_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_loc_conf_t *slcf = conf;
-
-    size_t      i;
-    u_char      c;
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2) {
-
-        if (slcf->tags != NGX_CONF_UNSET_PTR) {
-            return "is duplicate";
-        }
-
-        if (ngx_sentry_list_off(cf, &slcf->tags) == NGX_OK) {
-            return NGX_CONF_OK;
-        }
-
-        return ngx_sentry_refuse(cf, "\"sentry_tag\" takes a name and a "
-                                 "value, or \"off\", got \"%V\"", &value[1]);
-    }
-
-    if (slcf->tags == NULL) {
-        return "follows \"sentry_tag off\"";
-    }
-
-    if (value[1].len == 0 || value[1].len > SNX_TAG_KEY_MAX) {
-        goto invalid;
-    }
-
-    for (i = 0; i < value[1].len; i++) {
-        c = value[1].data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-              || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == ':'
-              || c == '-'))
-        {
-            goto invalid;
-        }
-    }
-
-    if (ngx_sentry_list(cf, &slcf->tags, sizeof(ngx_sentry_pair_t))
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    if (slcf->tags->nelts == SNX_TAGS_MAX_N) {
-        return ngx_sentry_refuse(cf, "\"sentry_tag\" can be given at most %d "
-                                 "times in one place", SNX_TAGS_MAX_N);
-    }
-
-    return ngx_sentry_pair(cf, slcf->tags, &value[1], &value[2]);
-
-invalid:
-
-    return ngx_sentry_refuse(cf, "\"sentry_tag\" name must be 1 to 200 "
-                             "letters, digits and \"_.:-\", got \"%V\"",
-                             &value[1]);
-}
-
-
-/* sentry_user key=value ... | off */
-
-char *
-ngx_sentry_set_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_loc_conf_t *slcf = conf;
-
-    u_char      *eq;
-    ngx_str_t   *value, name, text;
-    ngx_uint_t   i;
-
-    if (slcf->user != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    if (ngx_sentry_list_off(cf, &slcf->user) == NGX_OK) {
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_sentry_list(cf, &slcf->user, sizeof(ngx_sentry_pair_t))
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        eq = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
-
-        name.data = value[i].data;
-        name.len = eq ? (size_t) (eq - value[i].data) : 0;
-
-        if (ngx_sentry_eq(&name, "ip")) {
-            ngx_str_set(&name, "ip_address");
-
-        } else if (!ngx_sentry_eq(&name, "id")
-                   && !ngx_sentry_eq(&name, "username")
-                   && !ngx_sentry_eq(&name, "email"))
-        {
-            return ngx_sentry_refuse(cf, "\"sentry_user\" takes id=, "
-                                     "username=, email= and ip=, or \"off\", "
-                                     "got \"%V\"", &value[i]);
-        }
-
-        text.data = eq + 1;
-        text.len = value[i].data + value[i].len - text.data;
-
-        if (ngx_sentry_pair(cf, slcf->user, &name, &text) != NGX_CONF_OK) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* sentry_context name key=value ... | off */
-
-char *
-ngx_sentry_set_context(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_loc_conf_t *slcf = conf;
-
-    u_char      *eq, *p;
-    ngx_str_t   *value, name, text;
-    ngx_uint_t   i;
-
-    static const char *const taken[] = {
-        "trace", "response", "runtime", "os", "nginx", NULL
-    };
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2) {
-
-        if (slcf->context != NGX_CONF_UNSET_PTR) {
-            return "is duplicate";
-        }
-
-        if (ngx_sentry_list_off(cf, &slcf->context) == NGX_OK) {
-            return NGX_CONF_OK;
-        }
-
-        return ngx_sentry_refuse(cf, "\"sentry_context\" takes a name and "
-                                 "key=value pairs, or \"off\", got \"%V\"",
-                                 &value[1]);
-    }
-
-    if (slcf->context == NULL) {
-        return "follows \"sentry_context off\"";
-    }
-
-    for (i = 0; taken[i]; i++) {
-        if (ngx_sentry_eq(&value[1], taken[i])) {
-            return ngx_sentry_refuse(cf, "\"sentry_context\" cannot be named "
-                                     "\"%V\": the module fills that one",
-                                     &value[1]);
-        }
-    }
-
-    if (value[1].len == 0 || value[1].len > SNX_TAG_KEY_MAX) {
-        return ngx_sentry_refuse(cf, "\"sentry_context\" name must be 1 to "
-                                 "200 characters, got \"%V\"", &value[1]);
-    }
-
-    if (ngx_sentry_list(cf, &slcf->context, sizeof(ngx_sentry_pair_t))
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        eq = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
-
-        if (eq == NULL || eq == value[i].data) {
-            return ngx_sentry_refuse(cf, "\"sentry_context\" takes key=value "
-                                     "pairs after the name, got \"%V\"",
-                                     &value[i]);
-        }
-
-        if (slcf->context->nelts == SNX_CONTEXTS_MAX_N) {
-            return ngx_sentry_refuse(cf, "\"sentry_context\" takes at most "
-                                     "%d pairs in one place",
-                                     SNX_CONTEXTS_MAX_N);
-        }
-
-        /* "context\0key" */
-
-        name.len = value[1].len + 1 + (size_t) (eq - value[i].data);
-        name.data = ngx_pnalloc(cf->pool, name.len);
-        if (name.data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        p = ngx_cpymem(name.data, value[1].data, value[1].len);
-        *p++ = '\0';
-        ngx_memcpy(p, value[i].data, eq - value[i].data);
-
-        text.data = eq + 1;
-        text.len = value[i].data + value[i].len - text.data;
-
-        if (ngx_sentry_pair(cf, slcf->context, &name, &text)
-            != NGX_CONF_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
 }
 
 
@@ -865,247 +426,6 @@ ngx_sentry_set_breadcrumbs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_sentry_set_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_main_conf_t *smcf = conf;
-
-    ssize_t     size;
-    ngx_str_t  *value;
-
-    if (smcf->queue != NGX_CONF_UNSET_SIZE) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    size = ngx_parse_size(&value[1]);
-
-    if (size < NGX_SENTRY_QUEUE_MIN || size > NGX_SENTRY_QUEUE_MAX) {
-        return ngx_sentry_refuse(cf, "\"sentry_queue\" must be a size from "
-                                 "256k to 1024m, got \"%V\"", &value[1]);
-    }
-
-    smcf->queue = (size_t) size;
-
-    return NGX_CONF_OK;
-}
-
-
-/* A time within the bounds at cmd->post. */
-
-char *
-ngx_sentry_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    ngx_int_t                  time;
-    ngx_str_t                 *value;
-    ngx_msec_t                *field;
-    ngx_conf_num_bounds_t     *bounds;
-
-    field = (ngx_msec_t *) (p + cmd->offset);
-
-    if (*field != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    bounds = cmd->post;
-
-    time = ngx_parse_time(&value[1], 0);
-
-    if (time == NGX_ERROR || time < bounds->low || time > bounds->high) {
-        return ngx_sentry_refuse(cf, "\"%V\" must be a time from %ims to "
-                                 "%is, got \"%V\"", &cmd->name, bounds->low,
-                                 bounds->high / 1000, &value[1]);
-    }
-
-    *field = (ngx_msec_t) time;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_sentry_set_compression(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_main_conf_t *smcf = conf;
-
-    ngx_str_t  *value;
-
-    if (smcf->compression != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_sentry_eq(&value[1], "gzip")) {
-        smcf->compression = 1;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_sentry_eq(&value[1], "off")) {
-        smcf->compression = 0;
-        return NGX_CONF_OK;
-    }
-
-    return ngx_sentry_refuse(cf, "\"sentry_compression\" must be \"gzip\" or "
-                             "\"off\", got \"%V\"", &value[1]);
-}
-
-
-static ngx_int_t
-ngx_sentry_is_http_url(ngx_str_t *value)
-{
-    return (value->len > 7
-            && ngx_strncasecmp(value->data, (u_char *) "http://", 7) == 0)
-           || (value->len > 8
-               && ngx_strncasecmp(value->data, (u_char *) "https://", 8)
-                  == 0);
-}
-
-
-char *
-ngx_sentry_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_main_conf_t *smcf = conf;
-
-    ngx_str_t  *value;
-
-    if (smcf->proxy_set) {
-        return "is duplicate";
-    }
-
-    smcf->proxy_set = 1;
-
-    value = cf->args->elts;
-
-    if (ngx_sentry_eq(&value[1], "off")) {
-        return NGX_CONF_OK;
-    }
-
-    if (!ngx_sentry_is_http_url(&value[1])
-        && !(value[1].len > 10
-             && ngx_strncmp(value[1].data, "socks5h://", 10) == 0)
-        && !(value[1].len > 9
-             && ngx_strncmp(value[1].data, "socks5://", 9) == 0))
-    {
-        /* may hold a password: not printed */
-
-        return ngx_sentry_refuse(cf, "\"sentry_proxy\" must be an http, "
-                                 "https, socks5 or socks5h URL, or \"off\"");
-    }
-
-    smcf->proxy = value[1];
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_sentry_set_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_main_conf_t *smcf = conf;
-
-    ngx_fd_t    fd;
-    ngx_str_t  *value;
-
-    if (smcf->trusted_certificate.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    smcf->trusted_certificate = value[1];
-
-    if (ngx_conf_full_name(cf->cycle, &smcf->trusted_certificate, 1)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(smcf->trusted_certificate.data, NGX_FILE_RDONLY,
-                       NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"sentry_ssl_trusted_certificate\" must be a "
-                           "readable file, got \"%V\"",
-                           &smcf->trusted_certificate);
-        return NGX_CONF_ERROR;
-    }
-
-    (void) ngx_close_file(fd);
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_sentry_set_spotlight(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_sentry_main_conf_t *smcf = conf;
-
-    ngx_str_t  *value;
-
-    if (smcf->spotlight_set) {
-        return "is duplicate";
-    }
-
-    smcf->spotlight_set = 1;
-
-    value = cf->args->elts;
-
-    if (ngx_sentry_spotlight_url(&value[1], &smcf->spotlight) != NGX_OK) {
-        return ngx_sentry_refuse(cf, "\"sentry_spotlight\" must be \"on\", "
-                                 "\"off\" or an http URL, got \"%V\"",
-                                 &value[1]);
-    }
-
-    /* "on" takes the address from the environment when that has one */
-
-    if (ngx_sentry_eq(&value[1], "on")
-        && ngx_sentry_is_http_url(&smcf->env.spotlight))
-    {
-        smcf->spotlight = smcf->env.spotlight;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-ngx_int_t
-ngx_sentry_spotlight_url(ngx_str_t *value, ngx_str_t *url)
-{
-    ngx_uint_t                i;
-
-    static const char *const  on[] = { "true", "t", "y", "yes", "on", "1" };
-    static const char *const  off[] = { "false", "f", "n", "no", "off", "0",
-                                        "" };
-
-    for (i = 0; i < sizeof(on) / sizeof(on[0]); i++) {
-        if (snx_text_ieq(ngx_sentry_str(value), snx_cstr(on[i]))) {
-            ngx_str_set(url, "http://localhost:8969/stream");
-            return NGX_OK;
-        }
-    }
-
-    for (i = 0; i < sizeof(off) / sizeof(off[0]); i++) {
-        if (snx_text_ieq(ngx_sentry_str(value), snx_cstr(off[i]))) {
-            ngx_str_null(url);
-            return NGX_OK;
-        }
-    }
-
-    if (!ngx_sentry_is_http_url(value)) {
-        return NGX_DECLINED;
-    }
-
-    *url = *value;
-
-    return NGX_OK;
-}
-
-
-char *
 ngx_sentry_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_sentry_main_conf_t    *smcf;
@@ -1133,7 +453,7 @@ ngx_sentry_set_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_sentry_complex(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_complex_value_t *cv)
 {
@@ -1149,7 +469,7 @@ ngx_sentry_complex(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
-static char *
+char *
 ngx_sentry_list(ngx_conf_t *cf, ngx_array_t **list, size_t size)
 {
     if (*list == NGX_CONF_UNSET_PTR) {
@@ -1164,17 +484,14 @@ ngx_sentry_list(ngx_conf_t *cf, ngx_array_t **list, size_t size)
 }
 
 
-/* "off" as the only argument: the list is empty here, NULL. */
-
-static ngx_int_t
+ngx_int_t
 ngx_sentry_list_off(ngx_conf_t *cf, ngx_array_t **list)
 {
     ngx_str_t  *value;
 
     value = cf->args->elts;
 
-    if (cf->args->nelts != 2 || value[1].len != ngx_sentry_off.len
-        || ngx_strncmp(value[1].data, ngx_sentry_off.data, 3) != 0)
+    if (cf->args->nelts != 2 || !ngx_sentry_eq(&value[1], "off"))
     {
         return NGX_DECLINED;
     }
@@ -1182,22 +499,4 @@ ngx_sentry_list_off(ngx_conf_t *cf, ngx_array_t **list)
     *list = NULL;
 
     return NGX_OK;
-}
-
-
-static char *
-ngx_sentry_pair(ngx_conf_t *cf, ngx_array_t *list, ngx_str_t *name,
-    ngx_str_t *value)
-{
-    ngx_sentry_pair_t  *pair;
-
-    pair = ngx_array_push(list);
-    if (pair == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    pair->name = *name;
-
-    return ngx_sentry_complex(cf, value, &pair->value) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

@@ -10,7 +10,6 @@
 
 
 #include "ngx_sentry.h"
-#include "snx_cause.h"
 #include "snx_text.h"
 #include "snx_trace.h"
 
@@ -20,12 +19,6 @@ static void ngx_sentry_pack_identity(ngx_sentry_worker_t *worker,
 static void ngx_sentry_pack_trace(ngx_sentry_worker_t *worker,
     ngx_http_request_t *r, snx_rec_writer_t *rec);
 static void ngx_sentry_pack_transaction(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
-static void ngx_sentry_pack_error(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
-static size_t ngx_sentry_pack_summary(ngx_sentry_event_t *event,
-    ngx_http_upstream_state_t *state, u_char *buf, size_t cap);
-static void ngx_sentry_pack_breadcrumbs(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 static void ngx_sentry_pack_fingerprint(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
@@ -41,8 +34,6 @@ static void ngx_sentry_pack_numbers(ngx_http_request_t *r,
     snx_rec_writer_t *rec);
 static void ngx_sentry_pack_variable(ngx_http_request_t *r,
     snx_rec_writer_t *rec, snx_field_id_t id, const char *name);
-static ngx_http_upstream_state_t *ngx_sentry_pack_last_try(
-    ngx_http_request_t *r);
 
 
 void
@@ -58,12 +49,12 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
     snx_rec_raw(rec, ngx_sentry_str(&event->conf->constants));
 
     ngx_sentry_pack_identity(worker, event, rec);
-    ngx_sentry_pack_error(event, rec);
+    ngx_sentry_error_pack(event, rec);
     ngx_sentry_pack_transaction(event, rec);
     ngx_sentry_pack_fingerprint(event, rec);
     ngx_sentry_request_line(event, rec);
     ngx_sentry_pack_upstreams(event, rec);
-    ngx_sentry_pack_breadcrumbs(event, rec);
+    ngx_sentry_error_breadcrumbs(event, rec);
     ngx_sentry_pack_directives(event, rec);
     ngx_sentry_pack_numbers(r, rec);
     ngx_sentry_request_headers(event, rec);
@@ -190,169 +181,6 @@ ngx_sentry_pack_transaction(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 }
 
 
-/* The last upstream try that answered or failed, NULL without any. */
-
-static ngx_http_upstream_state_t *
-ngx_sentry_pack_last_try(ngx_http_request_t *r)
-{
-    ngx_uint_t                  i;
-    ngx_http_upstream_state_t  *state;
-
-    if (r->upstream_states == NULL) {
-        return NULL;
-    }
-
-    state = r->upstream_states->elts;
-
-    for (i = r->upstream_states->nelts; i != 0; i--) {
-        if (state[i - 1].peer) {
-            return &state[i - 1];
-        }
-    }
-
-    return NULL;
-}
-
-
-/*
- * The last line of error level or worse says why; without one the status
- * does.
- */
-
-static void
-ngx_sentry_pack_error(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    u_char                      text[SNX_TEXT_MAX];
-    ngx_uint_t                  i;
-    snx_str_t                   client;
-    snx_cause_t                 cause;
-    ngx_sentry_line_t          *line;
-    ngx_http_upstream_state_t  *state;
-
-    state = ngx_sentry_pack_last_try(event->request);
-
-    if (event->type.len == 0) {
-        event->type = ngx_sentry_error_type(event->status,
-                                   state && state->status == event->status
-                                   && state->header_time != (ngx_msec_t) -1);
-
-        client = ngx_sentry_str(&event->request->connection->addr_text);
-
-        for (i = event->ctx ? event->ctx->nlines : 0; i != 0; i--) {
-            line = event->ctx->lines[i - 1];
-
-            snx_cause_parse(&cause, snx_str(line->text, line->len), client);
-
-            /* what clients do wrong is logged at info */
-
-            if (cause.message.len == 0
-                || (line->level > NGX_LOG_ERR
-                    && (event->status >= 500 || cause.type.len == 0)))
-            {
-                continue;
-            }
-
-            if (cause.type.len) {
-                event->type = cause.type;
-            }
-
-            event->value = snx_str(text, snx_scrub_text(&event->conf->scrub,
-                                                        cause.message, text,
-                                                        sizeof(text)));
-            if (cause.error) {
-                snx_rec_num(rec, SNX_F_EXC_ERRNO, cause.error);
-            }
-
-            break;
-        }
-    }
-
-    if (event->value.len == 0) {
-        event->value = snx_str(text, ngx_sentry_pack_summary(event, state,
-                                                             text,
-                                                             sizeof(text)));
-    }
-
-    snx_rec_str(rec, SNX_F_EXC_TYPE, event->type);
-    snx_rec_str(rec, SNX_F_EXC_VALUE, event->value);
-}
-
-
-/* "502 Bad Gateway in location /api/, upstream 10.0.0.7:8000" */
-
-static size_t
-ngx_sentry_pack_summary(ngx_sentry_event_t *event,
-    ngx_http_upstream_state_t *state, u_char *buf, size_t cap)
-{
-    snx_text_t  value;
-
-    snx_text_init(&value, buf, cap);
-    snx_text_addn(&value, (int64_t) event->status);
-    snx_text_addz(&value, " ");
-    snx_text_add(&value, ngx_sentry_error_reason(event->status));
-
-    if (event->conf->location.len) {
-        snx_text_addz(&value, " in location ");
-        snx_text_add(&value, ngx_sentry_str(&event->conf->location));
-    }
-
-    if (state) {
-        snx_text_addz(&value, ", upstream ");
-        snx_text_add(&value, ngx_sentry_str(state->peer));
-    }
-
-    return value.len;
-}
-
-
-/* Every line kept, oldest first. */
-
-static void
-ngx_sentry_pack_breadcrumbs(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    size_t              cap;
-    ngx_uint_t          i;
-    snx_str_t           client;
-    snx_cause_t         cause;
-    unsigned char      *p;
-    snx_breadcrumb_t    crumb;
-    ngx_sentry_line_t  *line;
-
-    if (event->ctx == NULL) {
-        return;
-    }
-
-    client = ngx_sentry_str(&event->request->connection->addr_text);
-
-    for (i = 0; i < event->ctx->nlines; i++) {
-        line = event->ctx->lines[i];
-
-        ngx_memzero(&crumb, sizeof(snx_breadcrumb_t));
-
-        crumb.time_us = line->time_us;
-        crumb.category = SNX_CRUMB_LOG;
-        crumb.level = (uint8_t) (line->level <= NGX_LOG_ALERT
-                                 ? SNX_LEVEL_FATAL
-                                 : line->level <= NGX_LOG_ERR
-                                   ? SNX_LEVEL_ERROR
-                                   : line->level == NGX_LOG_WARN
-                                     ? SNX_LEVEL_WARNING
-                                     : SNX_LEVEL_INFO);
-
-        snx_cause_parse(&cause, snx_str(line->text, line->len), client);
-
-        p = snx_rec_open(rec, SNX_F_BREADCRUMB,
-                         snx_str(&crumb, sizeof(crumb)), 1, &cap);
-
-        if (p) {
-            cap = ngx_min(cap, NGX_SENTRY_LINE_MAX);
-            snx_rec_close(rec, snx_scrub_text(&event->conf->scrub,
-                                              cause.message, p, cap));
-        }
-    }
-}
-
-
 /* Cause, place and status: never the path, an id or an address. */
 
 static void
@@ -464,7 +292,7 @@ ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     ngx_http_upstream_state_t  *state;
 
     u = event->request->upstream;
-    state = ngx_sentry_pack_last_try(event->request);
+    state = ngx_sentry_error_last_try(event->request);
 
     if (u == NULL || state == NULL || u->schema.len == 0) {
         return;

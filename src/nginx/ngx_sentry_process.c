@@ -16,6 +16,10 @@
 #include <sys/random.h>
 
 
+/* between two lines about a queue that stays full */
+#define NGX_SENTRY_OVERFLOW_MS  60000
+
+
 struct ngx_sentry_worker_s {
     ngx_sentry_main_conf_t  *conf;
     snx_lane_t               lane;
@@ -24,6 +28,8 @@ struct ngx_sentry_worker_s {
     snx_sender_conf_t        sender_conf;
     ngx_event_t              tick;
     ngx_connection_t         dummy;        /* nginx's debug log wants one */
+    uint64_t                 overflow;     /* losses that were told */
+    uint64_t                 overflow_ms;  /* not to be told before */
     unsigned                 sick:1;       /* no thread could be started */
     unsigned char            buf[SNX_RECORD_MAX];
 };
@@ -31,6 +37,8 @@ struct ngx_sentry_worker_s {
 
 static void ngx_sentry_process_tick(ngx_event_t *ev);
 static void ngx_sentry_process_sender(ngx_sentry_worker_t *worker);
+static void ngx_sentry_process_overflow(ngx_sentry_worker_t *worker);
+static uint64_t ngx_sentry_process_overflows(snx_shm_t *shm);
 static void ngx_sentry_process_stop(ngx_sentry_worker_t *worker,
     ngx_msec_t timeout);
 static void ngx_sentry_process_message(const snx_sender_msg_t *msg,
@@ -185,6 +193,7 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
         }
 
         if (snx_sender_running(worker->sender)) {
+            ngx_sentry_process_overflow(worker);
             return;
         }
 
@@ -201,10 +210,60 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
 
     if (rc == SNX_OK) {
         worker->sick = 0;
+        worker->overflow = ngx_sentry_process_overflows(worker->conf->shm);
 
     } else {
         worker->sender = NULL;
     }
+}
+
+
+/* The process that sends speaks for all of them. */
+
+static void
+ngx_sentry_process_overflow(ngx_sentry_worker_t *worker)
+{
+    uint64_t  lost, now;
+
+    lost = ngx_sentry_process_overflows(worker->conf->shm);
+    now = snx_process_now_ms();
+
+    if (lost == worker->overflow || now < worker->overflow_ms) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "sentry: the queue is full, %uL events lost",
+                  lost - worker->overflow);
+
+    worker->overflow = lost;
+    worker->overflow_ms = now + NGX_SENTRY_OVERFLOW_MS;
+}
+
+
+static uint64_t
+ngx_sentry_process_overflows(snx_shm_t *shm)
+{
+    uint64_t           n;
+    ngx_uint_t         i, j;
+    _Atomic uint64_t  *lost;
+
+    n = 0;
+
+    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
+
+        if (!atomic_load(&shm->projects[i].used)) {
+            break;
+        }
+
+        lost = shm->projects[i].counters.lost[SNX_LOST_QUEUE_OVERFLOW];
+
+        for (j = 0; j < SNX_CATS_N; j++) {
+            n += atomic_load(&lost[j]);
+        }
+    }
+
+    return n;
 }
 
 

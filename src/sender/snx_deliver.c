@@ -85,17 +85,9 @@ snx_deliver_inflight(const snx_deliver_t *deliver)
 }
 
 
-static void
+void
 snx_deliver_sweep(snx_deliver_t *deliver, uint64_t now_ms)
 {
-    uint64_t  age_ms;
-
-    age_ms = now_ms - deliver->sweep_ms;
-
-    if (age_ms < (deliver->done ? SNX_SWEEP_DONE_MS : SNX_SWEEP_MS)) {
-        return;
-    }
-
     (void) snx_queue_sweep(deliver->queue, snx_process_alive, NULL);
 
     deliver->sweep_ms = now_ms;
@@ -106,10 +98,16 @@ snx_deliver_sweep(snx_deliver_t *deliver, uint64_t now_ms)
 void
 snx_deliver_work(snx_deliver_t *deliver, uint64_t now_ms)
 {
+    uint64_t          age_ms;
     snx_dest_t       *dest;
     snx_queue_rec_t   rec;
 
-    snx_deliver_sweep(deliver, now_ms);
+    age_ms = now_ms - deliver->sweep_ms;
+
+    if (age_ms >= (deliver->done ? SNX_SWEEP_DONE_MS : SNX_SWEEP_MS)) {
+        snx_deliver_sweep(deliver, now_ms);
+    }
+
     snx_deliver_passes(deliver, now_ms);
 
     while (snx_transport_room(deliver->transport, SNX_POOL_SENTRY) != 0

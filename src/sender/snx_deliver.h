@@ -86,7 +86,6 @@ typedef struct {
     snx_gzip_t                gzip;
     uint64_t                  sweep_ms;    /* the last one */
     int64_t                   drop_bytes;  /* to make room in this pass */
-    uint32_t                  projects;    /* used ones */
     unsigned                  stopping:1;
     unsigned                  done:1;      /* records since the last sweep */
     snx_fields_t              fields;
@@ -132,6 +131,9 @@ uint32_t snx_deliver_inflight(const snx_deliver_t *deliver);
  */
 snx_rc_t snx_deliver_pick(snx_deliver_t *deliver, snx_queue_rec_t *rec,
     snx_dest_t **dest, uint64_t now_ms);
+
+/* Frees segments of the queue that are done with. */
+void snx_deliver_sweep(snx_deliver_t *deliver, uint64_t now_ms);
 
 /* Begins the passes that are due. */
 void snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms);

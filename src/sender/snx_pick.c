@@ -61,20 +61,22 @@ snx_pick_projects(const snx_shm_t *shm)
 
 /*
  * Above half, records of projects that back off make room for others: as
- * many bytes as the segments in use are above it.
+ * many bytes as the segments in use are above it.  Swept first: what the
+ * last pass has dropped must not be in the way again.
  */
 
 static int64_t
-snx_pick_excess(const snx_deliver_t *deliver)
+snx_pick_excess(snx_deliver_t *deliver, uint64_t now_ms)
 {
     snx_queue_usage_t  usage;
 
-    if (deliver->projects < 2
+    if (snx_pick_projects(deliver->conf->shm) < 2
         || snx_queue_fill(deliver->queue) <= SNX_DROP_FULL_PERCENT)
     {
         return 0;
     }
 
+    snx_deliver_sweep(deliver, now_ms);
     snx_queue_usage(deliver->queue, &usage);
 
     return ((int64_t) usage.segments_used - usage.segments / 2)
@@ -98,8 +100,7 @@ snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms)
         memset(pass, 0, sizeof(snx_pass_t));
         pass->active = 1;
 
-        deliver->projects = snx_pick_projects(deliver->conf->shm);
-        deliver->drop_bytes = snx_pick_excess(deliver);
+        deliver->drop_bytes = snx_pick_excess(deliver, now_ms);
     }
 }
 

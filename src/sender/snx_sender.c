@@ -15,6 +15,10 @@
 #define _GNU_SOURCE
 #endif
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE            /* names, affinity, timed join of threads */
+#endif
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>

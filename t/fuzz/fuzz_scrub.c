@@ -47,6 +47,8 @@ static void check_keys(const snx_scrub_t *conf, snx_str_t in);
 static void fail(const char *what, snx_str_t in, const unsigned char *out,
     size_t len);
 
+static void show(const char *what, const unsigned char *p, size_t len);
+
 
 static const plant_t  plants[] = {
     { snx_scrub_query, "" },
@@ -166,6 +168,7 @@ check(scrub_pt scrub, const snx_scrub_t *conf, snx_str_t in, size_t cap,
     again = scrub(conf, snx_str(a, whole), b, sizeof(b));
 
     if (again != whole || memcmp(a, b, whole) != 0) {
+        show("once: ", a, whole);
         fail("changed when filtered again", in, b, again);
     }
 
@@ -202,7 +205,28 @@ check_keys(const snx_scrub_t *conf, snx_str_t in)
 static void
 fail(const char *what, snx_str_t in, const unsigned char *out, size_t len)
 {
-    fprintf(stderr, "%s\nin:  %.*s\nout: %.*s\n", what, (int) in.len,
-            (const char *) in.data, (int) len, (const char *) out);
+    fprintf(stderr, "%s\n", what);
+    show("in:  ", in.data, in.len);
+    show("out: ", out, len);
     abort();
+}
+
+
+static void
+show(const char *what, const unsigned char *p, size_t len)
+{
+    size_t  i;
+
+    fprintf(stderr, "%s", what);
+
+    for (i = 0; i < len; i++) {
+        if (p[i] >= ' ' && p[i] < 0x7f && p[i] != '\\') {
+            fputc(p[i], stderr);
+
+        } else {
+            fprintf(stderr, "\\x%02x", p[i]);
+        }
+    }
+
+    fprintf(stderr, "\n");
 }

@@ -875,6 +875,10 @@ sub marker {
         }) or $self->_wrong("the marker $uri did not arrive");
     }
 
+    # deliveries to another project may still be under way
+
+    wait_for(sub { $self->status()->{queue}{records} == 0 }, 3);
+
     return $self;
 }
 

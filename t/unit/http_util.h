@@ -456,6 +456,19 @@ http_requests(http_t *http)
 }
 
 
+static TAP_UNUSED int
+http_accepted(http_t *http)
+{
+    int  n;
+
+    (void) pthread_mutex_lock(&http->lock);
+    n = http->naccepted;
+    (void) pthread_mutex_unlock(&http->lock);
+
+    return n;
+}
+
+
 static TAP_UNUSED void
 http_delay(http_t *http, int ms)
 {

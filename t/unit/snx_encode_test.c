@@ -6,7 +6,9 @@
  * limits, hostile bytes, damaged records, no memory.
  */
 
-/* LDFLAGS: -Wl,--wrap=cJSON_CreateObject -Wl,--wrap=cJSON_CreateArray -Wl,--wrap=cJSON_CreateStringReference -Wl,--wrap=cJSON_CreateBool */
+/* LDFLAGS: -Wl,--wrap=cJSON_CreateObject -Wl,--wrap=cJSON_CreateArray */
+/* LDFLAGS: -Wl,--wrap=cJSON_CreateStringReference */
+/* LDFLAGS: -Wl,--wrap=cJSON_CreateBool */
 
 #include "event_util.h"
 

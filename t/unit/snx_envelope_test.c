@@ -7,7 +7,13 @@
  * of others to judge.
  */
 
-/* LDFLAGS: -Wl,--wrap=cJSON_CreateObject -Wl,--wrap=cJSON_CreateStringReference */
+/* LDFLAGS: -Wl,--wrap=cJSON_CreateObject */
+/* LDFLAGS: -Wl,--wrap=cJSON_CreateStringReference */
+
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 
 #include "event_util.h"
 
@@ -201,7 +207,8 @@ test_items(void)
            "an item");
     is_int(snx_envelope_item(&envelope, "x", "", 0), SNX_OK, "an empty one");
     is_str(written(), "{\"type\":\"event\",\"length\":6}\n{}\r\n{}\n"
-                      "{\"type\":\"x\",\"length\":0}\n\n", "as they are framed");
+                      "{\"type\":\"x\",\"length\":0}\n\n",
+           "as they are framed");
 
     len = envelope.len;
     envelope.cap = len + 31;

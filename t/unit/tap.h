@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "snx.h"
+
 
 #define TAP_UNUSED             __attribute__((unused))
 
@@ -111,6 +113,15 @@ tap_is_mem(const void *got, size_t len, const void *expected, size_t elen,
 }
 
 
+static TAP_UNUSED int
+tap_is_str(snx_str_t got, const char *expected, const char *file, int line,
+    const char *name)
+{
+    return tap_is_mem(got.data, got.len, expected, strlen(expected), file,
+                      line, name);
+}
+
+
 /* Prints the plan; main() returns it. */
 
 static int
@@ -134,8 +145,7 @@ tap_done(void)
 /* got is a snx_str_t, expected a terminated text */
 
 #define is_str(got, expected, name)                                           \
-    tap_is_mem((got).data, (got).len, expected, strlen(expected), __FILE__,   \
-               __LINE__, name)
+    tap_is_str(got, expected, __FILE__, __LINE__, name)
 
 /* expected is a literal that may hold NUL */
 

@@ -61,6 +61,8 @@ sub new {
 sub stop {
     my ($self) = @_;
 
+    # not by closing alone: a later load has a copy of this end
+    syswrite $self->{life}, '.';
     close delete $self->{life};
     waitpid $self->{pid}, 0;
 

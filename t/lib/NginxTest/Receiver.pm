@@ -92,8 +92,9 @@ sub dsn {
 
 
 # How the next envelope (count => n, -1: all) is answered: status, headers,
-# body, delay, or hang, close, rst, partial, garbage => 1; project restricts
-# it.  reset => 1 forgets all; stall => 1 or 0: accepts and reads nothing.
+# body, delay, trickle (seconds between bytes), or raw (bytes, then closes),
+# or hang, close, rst, partial, garbage => 1; project restricts it.  reset => 1
+# forgets all; stall => 1 or 0: accepts and reads nothing.
 
 sub script {
     my ($self, %script) = @_;
