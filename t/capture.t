@@ -24,11 +24,12 @@ my @cases;
 my $t = NginxTest->new();
 
 my ($dead, $hang, $close, $reset, $header, $garbage, $app, $dead2) = (
-    dead_port(), map({ $t->upstream($_) } qw/ hang close reset header garbage /),
+    dead_port(),
+    map({ $t->upstream($_) } qw/ hang close reset header garbage /),
     $t->upstream('answer', status => 500, body => 'boom'), dead_port());
 my $ok = $t->upstream('answer', status => 200, body => 'fine');
 
-$t->sentry()->conf(http => <<"EOC", server => <<'EOS', location => [ split /\n/, <<"EOL" ]);
+$t->sentry()->conf(http => <<"EOC", server => <<'EOS', location => <<"EOL");
     limit_req_zone \$server_name zone=req:64k rate=1r/m;
     upstream both { server 127.0.0.1:$dead; server 127.0.0.1:$dead2; }
     large_client_header_buffers 2 1k;
@@ -46,30 +47,46 @@ EOC
     client_body_timeout 1s;
     client_max_body_size 1k;
 EOS
-/dead/ { proxy_pass http://127.0.0.1:$dead/v1/; }
-/hang/ { proxy_pass http://127.0.0.1:$hang; }
-/close/ { proxy_pass http://127.0.0.1:$close; }
-/reset/ { proxy_pass http://127.0.0.1:$reset; }
-/header/ { proxy_pass http://127.0.0.1:$header; }
-/app/ { proxy_pass http://127.0.0.1:$app; }
-/both/ { proxy_pass http://both; }
-= /gone { return 503; }
-/ { return 500; }
-~ ^/regex/ { return 501; }
-/upload/ { proxy_pass http://127.0.0.1:$ok; }
-/page/ { error_page 502 /error.html; proxy_pass http://127.0.0.1:$dead; }
-= /error.html { return 200 "sorry"; }
-/named/ { error_page 502 = \@fallback; proxy_pass http://127.0.0.1:$dead; }
-\@fallback { return 504; }
-/forgiven/ { error_page 502 =200 /error.html; proxy_pass http://127.0.0.1:$dead; }
-/big/ { error_page 413 /error.html; client_max_body_size 5; proxy_pass http://127.0.0.1:$ok; }
-/limited/ { limit_req zone=req; proxy_pass http://127.0.0.1:$ok; }
-/rewritten/ { rewrite ^/rewritten/(.*) /dead/\$1 last; }
-/ssi/ { ssi on; return 500 '<!--#include virtual="/app/part" -->'; }
-/auth/ { auth_request /app/auth; proxy_pass http://127.0.0.1:$ok; }
-/missing/ { return 404; }
-/quiet/ { sentry_capture off; return 500; }
-/off/ { sentry_dsn off; return 500; }
+    /dead/ { proxy_pass http://127.0.0.1:$dead/v1/; }
+    location /hang/ { proxy_pass http://127.0.0.1:$hang; }
+    location /close/ { proxy_pass http://127.0.0.1:$close; }
+    location /reset/ { proxy_pass http://127.0.0.1:$reset; }
+    location /header/ { proxy_pass http://127.0.0.1:$header; }
+    location /app/ { proxy_pass http://127.0.0.1:$app; }
+    location /both/ { proxy_pass http://both; }
+    location = /gone { return 503; }
+    location / { return 500; }
+    location ~ ^/regex/ { return 501; }
+    location /upload/ { proxy_pass http://127.0.0.1:$ok; }
+    location /page/ {
+        error_page 502 /error.html;
+        proxy_pass http://127.0.0.1:$dead;
+    }
+    location = /error.html { return 200 "sorry"; }
+    location /named/ {
+        error_page 502 = \@fallback;
+        proxy_pass http://127.0.0.1:$dead;
+    }
+    location \@fallback { return 504; }
+    location /forgiven/ {
+        error_page 502 =200 /error.html;
+        proxy_pass http://127.0.0.1:$dead;
+    }
+    location /big/ {
+        error_page 413 /error.html;
+        client_max_body_size 5;
+        proxy_pass http://127.0.0.1:$ok;
+    }
+    location /limited/ { limit_req zone=req; proxy_pass http://127.0.0.1:$ok; }
+    location /rewritten/ { rewrite ^/rewritten/(.*) /dead/\$1 last; }
+    location /ssi/ {
+        ssi on;
+        return 500 '<!--#include virtual="/app/part" -->';
+    }
+    location /auth/ { auth_request /app/auth; proxy_pass http://127.0.0.1:$ok; }
+    location /missing/ { return 404; }
+    location /quiet/ { sentry_capture off; return 500; }
+    location /off/ { sentry_dsn off; return 500; }
 EOL
 
 @cases = (
@@ -235,8 +252,11 @@ for (@cases) {
         ok(!exists $event->{request}{url}, "$name: no url");
 
     } else {
-        $like->($event->{request}{url}, $want->{url} && ($port == 8080 ? 'http://localhost:'
-                : 'http://127.0.0.1:') . port($port) . $want->{url}, 'url');
+        my $origin = ($port == 8080 ? 'http://localhost:' : 'http://127.0.0.1:')
+                     . port($port);
+
+        $like->($event->{request}{url},
+                $want->{url} && "$origin$want->{url}", 'url');
     }
 
     my @parts = (

@@ -81,9 +81,10 @@ my @bad = (
       qr/"sentry_sample_rate" must be .*, got "nan"/ ],
     [ server => 'sentry_sample_rate $nope', qr/unknown "nope" variable/ ],
 
-    [ server => 'sentry_route api', '"sentry_route" pattern must begin with "/", got "api"' ],
-    [ server => 'sentry_route =', qr/"sentry_route" needs a pattern after "="/
-    ],
+    [ server => 'sentry_route api',
+      '"sentry_route" pattern must begin with "/", got "api"' ],
+    [ server => 'sentry_route =',
+      qr/"sentry_route" needs a pattern after "="/ ],
     [ server => 'sentry_route ~ "("',
       qr/"sentry_route" regular expression "\(" is invalid: \w+/ ],
     [ server => 'sentry_route /a keep',
@@ -115,7 +116,8 @@ my @bad = (
     [ server => 'sentry_user id', qr/"sentry_user" takes .*, got "id"/ ],
 
     [ server => 'sentry_context app',
-      '"sentry_context" takes a name and key=value pairs, or "off", got "app"' ],
+      '"sentry_context" takes a name and key=value pairs, or "off", got'
+      . ' "app"' ],
     [ server => 'sentry_context app x',
       '"sentry_context" takes key=value pairs after the name, got "x"' ],
     [ server => 'sentry_context nginx a=b',
@@ -187,8 +189,8 @@ my @good = (
     [ location => 'sentry_user id=$http_x username=u email=e ip=$remote_addr' ],
     [ location => 'sentry_context app v=1 host=$host; sentry_context b c=' ],
     [ location => 'sentry_fingerprint "{{ default }}" $status' ],
-    [ http => 'sentry_queue 256k; sentry_flush_interval 10ms; sentry_timeout 5s;'
-      . ' sentry_shutdown_timeout 0; sentry_compression off;'
+    [ http => 'sentry_queue 256k; sentry_flush_interval 10ms;'
+      . ' sentry_timeout 5s; sentry_shutdown_timeout 0; sentry_compression off;'
       . ' sentry_proxy http://u:p@127.0.0.1:1; sentry_ssl_verify off' ],
     [ http => 'sentry_spotlight on; sentry_debug on' ],
     [ http => 'sentry_spotlight http://127.0.0.1:8969/stream' ],

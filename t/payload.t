@@ -19,7 +19,7 @@ my $t = NginxTest->new();
 my $app = $t->upstream('answer', status => 500, body => 'boom');
 my $dead = dead_port();
 
-$t->sentry()->conf(http => <<"EOC", server => <<'EOS', location => [ split /\n/, <<"EOL" ], servers => <<'EOV');
+$t->sentry()->conf(http => <<"EOC", server => <<'EOS', location => <<"EOL",
     upstream pool { server 127.0.0.1:$dead; server 127.0.0.1:$app backup; }
     proxy_cache_path %%TESTDIR%%/cache keys_zone=cache:64k;
 EOC
@@ -28,16 +28,28 @@ EOC
     sentry_context app version=7 tenant=$http_x_tenant none=$arg_none;
     sentry_context other a=b;
 EOS
-/pool/ { proxy_pass http://pool; proxy_next_upstream error http_500; proxy_cache cache; }
-/plain/ { return 500; }
-/named/ { sentry_transaction "checkout \$arg_step"; return 500; }
-/print/ { sentry_fingerprint "{{ default }}" \$host \$arg_none; return 500; }
-/user/ { sentry_user id=\$arg_id username=ann email=ann\@example.com ip=\$remote_addr; return 500; }
-/pii/ { sentry_send_default_pii on; return 500; }
-/deeper/ { sentry_tag deeper yes; sentry_context off; return 500; }
-/none/ { sentry_tag off; return 500; }
-~ /capture(\\d+) { sentry_tag number \$1; return 500; }
+    /pool/ {
+        proxy_pass http://pool;
+        proxy_next_upstream error http_500;
+        proxy_cache cache;
+    }
+    location /plain/ { return 500; }
+    location /named/ { sentry_transaction "checkout \$arg_step"; return 500; }
+    location /print/ {
+        sentry_fingerprint "{{ default }}" \$host \$arg_none;
+        return 500;
+    }
+    location /user/ {
+        sentry_user id=\$arg_id username=ann email=ann\@example.com
+                    ip=\$remote_addr;
+        return 500;
+    }
+    location /pii/ { sentry_send_default_pii on; return 500; }
+    location /deeper/ { sentry_tag deeper yes; sentry_context off; return 500; }
+    location /none/ { sentry_tag off; return 500; }
+    location ~ /capture(\\d+) { sentry_tag number \$1; return 500; }
 EOL
+    servers => <<'EOV');
     server {
         listen 127.0.0.1:8081 ssl http2;
         server_name secure.example;
@@ -47,12 +59,11 @@ EOL
     }
 EOV
 
-SKIP: {
-    system("openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
-           . " -keyout " . $t->testdir() . "/sentry.key -out "
-           . $t->testdir() . "/sentry.crt 2>/dev/null") == 0
-        or die "no openssl\n";
-}
+my $pem = $t->testdir() . '/sentry';
+
+system("openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+       . " -keyout $pem.key -out $pem.crt 2>/dev/null") == 0
+    or die "no openssl\n";
 
 $t->plan(60)->run();
 

@@ -23,7 +23,7 @@ my @secrets;
 
 sub secret {
     my ($where) = @_;
-    my $secret = sprintf 'S3cr3t%02dx%s', ++$n, unpack 'H*', pack 'N', 7919 * $n;
+    my $secret = sprintf 'S3cr3t%02dx%08x', ++$n, 7919 * $n;
 
     push @secrets, [ $where, $secret ];
 
@@ -84,7 +84,7 @@ my $dead = dead_port();
 
 # some of what the client sends reaches tags and contexts by directive
 
-$t->sentry()->conf(log_level => 'info', http => <<'EOC', location => [ split /\n/, <<"EOL" ]);
+$t->sentry()->conf(log_level => 'info', http => <<'EOC', location => <<"EOL");
     sentry_capture 4xx 5xx;
     sentry_breadcrumbs info;
     sentry_flush_interval 60s;
@@ -94,19 +94,23 @@ $t->sentry()->conf(log_level => 'info', http => <<'EOC', location => [ split /\n
     sentry_scrub acme;
     sentry_tag url $request_uri;
     sentry_tag ref $http_referer;
-    sentry_context request uri=$request_uri auth=$http_authorization jwt=$http_x_jwt_free;
+    sentry_context request uri=$request_uri auth=$http_authorization
+                   jwt=$http_x_jwt_free;
     sentry_transaction $arg_name;
 EOC
-/ { return 500; }
-/api/ { return 503; }
-/dead/ { proxy_pass http://127.0.0.1:$dead; }
-/upstream/ { proxy_pass http://127.0.0.1:$dead/v1?token=%%SECRET%%&; proxy_set_header Authorization "Bearer %%SECRET%%"; }
-/named/ { sentry_transaction \$request_uri; return 500; }
+    / { return 500; }
+    location /api/ { return 503; }
+    location /dead/ { proxy_pass http://127.0.0.1:$dead; }
+    location /upstream/ {
+        proxy_pass http://127.0.0.1:$dead/v1?token=%%SECRET%%&;
+        proxy_set_header Authorization "Bearer %%SECRET%%";
+    }
+    location /named/ { sentry_transaction \$request_uri; return 500; }
 EOL
 
 my $configured = secret('configured upstream URL');
 
-$_ =~ s/%%SECRET%%/$configured/g for @{$t->{conf}{location}};
+$t->{conf}{location} =~ s/%%SECRET%%/$configured/g;
 
 $t->secrets($configured);
 $t->plan(8 + @secrets)->run();

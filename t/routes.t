@@ -17,7 +17,7 @@ use NginxTest;
 
 my $t = NginxTest->new();
 
-$t->sentry()->conf(http => <<'EOC', server => <<'EOS', location => [ split /\n/, <<'EOL' ], servers => <<'EOV');
+$t->sentry()->conf(http => <<'EOC', server => <<'EOS', location => <<'EOL',
     map $http_user_agent $is_bot { default 0; ~*bot 1; }
 EOC
     sentry_route = /docs/kept name=kept;
@@ -30,15 +30,16 @@ EOC
     sentry_route ~ ^(a+)+$ drop;
     sentry_route /half/ errors=0.5;
 EOS
-/ { return 500; }
-/always/ { sentry_sample_rate 0; return 500; }
-/rate0/ { sentry_sample_rate 0; return 500; }
-/rate1/ { sentry_sample_rate 1; return 500; }
-/by_arg/ { sentry_sample_rate $arg_rate; return 500; }
-/ignore/ { sentry_ignore $arg_a $is_bot; return 500; }
-/ignore/not/ { sentry_ignore off; return 500; }
-= /stub { stub_status; error_page 405 =500 /x; }
+    / { return 500; }
+    location /always/ { sentry_sample_rate 0; return 500; }
+    location /rate0/ { sentry_sample_rate 0; return 500; }
+    location /rate1/ { sentry_sample_rate 1; return 500; }
+    location /by_arg/ { sentry_sample_rate $arg_rate; return 500; }
+    location /ignore/ { sentry_ignore $arg_a $is_bot; return 500; }
+    location /ignore/not/ { sentry_ignore off; return 500; }
+    location = /stub { stub_status; error_page 405 =500 /x; }
 EOL
+    servers => <<'EOV');
     server {
         listen 127.0.0.1:8081;
         sentry_default_routes off;

@@ -302,11 +302,17 @@ snx_scrub_find_user(snx_finder_t *f, unsigned char c)
         return 1;
     }
 
+    if (f->host && f->odd) {
+
+        /* a password with delimiters in it, up to "@" */
+
+        return 0;
+    }
+
     if (c == '/' || c == '?' || c == '#') {
-        f->host = (c == '/' && slash) || (f->host && f->odd);
-        f->odd = f->host && !slash;
-        f->colon = f->odd;
-        f->chars = f->odd;
+        f->host = (c == '/' && slash);
+        f->colon = 0;
+        f->chars = 0;
 
     } else if (!f->host
                && (snx_scrub_space(c) || snx_scrub_quote(c)
@@ -316,13 +322,13 @@ snx_scrub_find_user(snx_finder_t *f, unsigned char c)
         f->chars = 0;
 
     } else if (c == ':') {
-        f->odd |= f->host && f->colon;
+        f->odd = f->host && f->colon;
         f->colon = f->host || snx_scrub_find_word(f->prev);
         f->chars = f->host;
 
     } else if (c != '\\') {
         f->chars = 1;
-        f->odd |= f->colon && !snx_scrub_digit(c);
+        f->odd = f->host && f->colon && !snx_scrub_digit(c);
     }
 
     return 0;

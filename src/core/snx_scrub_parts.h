@@ -167,6 +167,12 @@ snx_scrub_seek(const unsigned char *p, const unsigned char *end, int c)
     (snx_scrub_len(p, end) >= sizeof(lit) - 1                                 \
      && memcmp(p, lit, sizeof(lit) - 1) == 0)
 
+/* Whether p..end ends with the literal. */
+
+#define snx_scrub_ends(p, end, lit)                                           \
+    (snx_scrub_len(p, end) >= sizeof(lit) - 1                                 \
+     && memcmp((end) - (sizeof(lit) - 1), lit, sizeof(lit) - 1) == 0)
+
 
 /*
  * The deny list (snx_scrub.c).

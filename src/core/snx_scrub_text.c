@@ -445,8 +445,8 @@ snx_scrub_text_plain(snx_scrub_text_t *t, const snx_scrub_word_t *w)
         return w->end;
     }
 
-    if (snx_scrub_text_pem(w->end, t->end)
-        && w->end - w->p >= 10 && memcmp(w->end - 10, "-----BEGIN", 10) == 0)
+    if (snx_scrub_ends(w->p, w->end, "-----BEGIN")
+        && snx_scrub_text_pem(w->end, t->end))
     {
         snx_scrub_copy(t->out, w->p, w->end - 10);
         snx_scrub_filtered(t->out);

@@ -148,7 +148,10 @@ snx_scrub_value_ends(const unsigned char *p, const unsigned char *end,
 }
 
 
-/* Leaves out punctuation at the end, but no bracket that has its partner. */
+/*
+ * Leaves out punctuation at the end, but no bracket that has its partner,
+ * the one of SNX_FILTERED above all.
+ */
 
 static const unsigned char *
 snx_scrub_value_trim(const unsigned char *p, const unsigned char *end)
@@ -169,7 +172,7 @@ snx_scrub_value_trim(const unsigned char *p, const unsigned char *end)
         }
     }
 
-    while (last > p) {
+    while (last > p && !snx_scrub_ends(p, last, SNX_FILTERED)) {
         if (snx_scrub_in(last[-1], closing)) {
             i = (size_t) (strchr(closing, last[-1]) - closing);
 

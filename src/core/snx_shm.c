@@ -198,9 +198,13 @@ void
 snx_project_error(snx_project_t *project, uint32_t status, uint64_t epoch_ms,
     snx_str_t text)
 {
-    size_t             n;
+    size_t             i;
     uint32_t           seq;
+    uint64_t           words[SNX_LAST_ERROR_MAX / 8];
     snx_last_error_t  *last;
+
+    memset(words, 0, SNX_LAST_ERROR_MAX);
+    (void) snx_text_utf8(text, words, SNX_LAST_ERROR_MAX - 1, NULL);
 
     last = &project->last_error;
     seq = atomic_load_explicit(&last->seq, memory_order_relaxed) | 1;
@@ -214,8 +218,9 @@ snx_project_error(snx_project_t *project, uint32_t status, uint64_t epoch_ms,
     atomic_store_explicit(&last->status, status, memory_order_relaxed);
     atomic_store_explicit(&last->epoch_ms, epoch_ms, memory_order_relaxed);
 
-    n = snx_text_utf8(text, last->text, SNX_LAST_ERROR_MAX - 1, NULL);
-    memset(&last->text[n], 0, SNX_LAST_ERROR_MAX - n);
+    for (i = 0; i < SNX_LAST_ERROR_MAX / 8; i++) {
+        atomic_store_explicit(&last->text[i], words[i], memory_order_relaxed);
+    }
 
     atomic_store_explicit(&last->seq, seq + 1, memory_order_release);
 }
@@ -225,13 +230,15 @@ int
 snx_project_last_error(const snx_project_t *project, uint32_t *status,
     uint64_t *epoch_ms, char text[SNX_LAST_ERROR_MAX])
 {
-    int                      i;
+    int                      tries;
+    size_t                   i;
     uint32_t                 seq;
+    uint64_t                 word;
     const snx_last_error_t  *last;
 
     last = &project->last_error;
 
-    for (i = 0; i < SNX_SHM_READ_TRIES; i++) {
+    for (tries = 0; tries < SNX_SHM_READ_TRIES; tries++) {
         seq = atomic_load_explicit(&last->seq, memory_order_acquire);
 
         if (seq == 0) {
@@ -241,7 +248,12 @@ snx_project_last_error(const snx_project_t *project, uint32_t *status,
         *status = atomic_load_explicit(&last->status, memory_order_relaxed);
         *epoch_ms = atomic_load_explicit(&last->epoch_ms,
                                          memory_order_relaxed);
-        memcpy(text, last->text, SNX_LAST_ERROR_MAX);
+
+        for (i = 0; i < SNX_LAST_ERROR_MAX / 8; i++) {
+            word = atomic_load_explicit(&last->text[i], memory_order_relaxed);
+            memcpy(&text[8 * i], &word, 8);
+        }
+
         text[SNX_LAST_ERROR_MAX - 1] = '\0';
 
         /* all of the above is read before seq is compared */

@@ -72,7 +72,7 @@ typedef struct {
     _Atomic uint32_t   seq;                /* odd while it is written */
     _Atomic uint32_t   status;             /* HTTP status, 0 none came */
     _Atomic uint64_t   epoch_ms;           /* when */
-    char               text[SNX_LAST_ERROR_MAX];   /* terminated */
+    _Atomic uint64_t   text[SNX_LAST_ERROR_MAX / 8];   /* terminated */
 } snx_last_error_t;
 
 

@@ -287,7 +287,7 @@ test_room(void)
         const char  *what;
         size_t       len;
     } tests[] = {
-        { snx_dsn_envelope_url, "URL", 32 },
+        { snx_dsn_envelope_url, "URL", 30 },
         { snx_dsn_auth, "authentication", sizeof(AUTH) },
         { snx_dsn_label, "label", 8 },
         { snx_dsn_org_id, "organization", 2 },
