@@ -35,7 +35,7 @@ my @cases = (
       '[error] sentry: # refused an envelope: HTTP 503' ],
     [ 'forbidden', { status => 403, headers => {
         'X-Sentry-Error' => "bad sentry\x01key \xff" } }, 'refused',
-      '[error] sentry: # refused an envelope: HTTP 403 "bad sentry?key ??"' ],
+      '[error] sentry: # refused an envelope: HTTP 403 "bad sentry?key ?"' ],
     [ 'too large', { status => 413 }, 'refused',
       '[error] sentry: # refused an envelope: HTTP 413' ],
     [ 'redirect', { status => 302,

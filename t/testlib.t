@@ -8,8 +8,10 @@
 use warnings;
 use strict;
 
+use File::Path qw/ rmtree /;
 use File::Temp qw/ tempfile /;
 use Test::More;
+use Time::HiRes qw/ time sleep /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
@@ -71,7 +73,7 @@ my @cases = (
     }, [ 'all as the protocol says' ] ],
 );
 
-plan(tests => @cases + 3);
+plan(tests => @cases + 5);
 
 for (@cases) {
     my ($what, $code, $expected) = @$_;
@@ -88,14 +90,37 @@ like(child('$t->write_file("nginx.conf", "x;"); $t->stop(); $t->run();'),
      qr/nginx does not run: it ended.*unknown directive "x"/s,
      'an nginx that does not start ends the test');
 
-my $left = child('print "PIDS ", join(" ", $t->nginx_pid(), $t->worker_pids(),
-                  $t->{sentry}{pid}), "\nDIR $t->{dir}\n"; die "over\n";');
-my ($dir) = $left =~ /^DIR (.*)$/m;
-my ($pids) = $left =~ /^PIDS (.*)$/m;
+# a test that dies, one that is killed
 
-is(scalar(grep { kill 0, $_ } split / /, $pids // die $left), 0,
-   'a test that dies leaves no process');
-ok(defined $dir && !-e $dir, 'and no directory');
+my $show = 'print "PIDS ", join(" ", $t->nginx_pid(), $t->worker_pids(),
+    $t->{sentry}{pid}, $t->run_daemon(sub { sleep 100 })),
+    "\nDIR $t->{dir}\n"; STDOUT->flush();';
+
+for (q{ die "over\n"; }, q{ kill 'KILL', $$; }) {
+    my $left = child("$show $_");
+    my ($dir) = $left =~ /^DIR (.*)$/m;
+    my ($pids) = $left =~ /^PIDS (.*)$/m or die $left;
+    my @pids = split / /, $pids;
+
+    ok(wait_for(sub { !grep { kill 0, $_ } @pids }),
+       "no process is left after$_");
+    is(-e $dir ? 'left' : 'gone', /die/ ? 'gone' : 'left', 'the directory');
+
+    rmtree($dir);
+}
+
+
+sub wait_for {
+    my ($code) = @_;
+    my $end = time() + 10;
+
+    while (time() < $end) {
+        return 1 if $code->();
+        sleep(0.05);
+    }
+
+    return 0;
+}
 
 
 # Runs a test with the code in it on an nginx without the module.

@@ -11,11 +11,6 @@
 #include "snx_scrub_parts.h"
 
 
-/* How far "@" is looked for in user:password@host. */
-
-#define SNX_SCRUB_USER_MAX     128
-
-
 #define snx_nelts(a)  (sizeof(a) / sizeof((a)[0]))
 
 
@@ -25,15 +20,12 @@
  */
 
 static const char *const  snx_scrub_harmless[] = {
-    "auth_basic*", "auth_delay", "auth_http", "auth_jwt*", "auth_request*",
-    "*_cache_key", "*_certificate_key", "*_key_file", "*_cookie_domain",
-    "*_cookie_flags", "*_cookie_path", "*_pass", "*_password_file",
-    "*_session_reuse", "ssl_session_cache", "ssl_session_ticket_key",
-    "ssl_session_tickets", "ssl_session_timeout",
-
-    "access_log", "alias", "error_page", "if", "include", "limit_conn_zone",
-    "limit_req_zone", "location", "log_format", "map", "return", "rewrite",
-    "root", "server", "server_name", "try_files", "upstream"
+    "access_log", "auth_basic*", "auth_delay", "auth_http", "auth_jwt*",
+    "auth_request*", "*_cache_key", "*_certificate_key", "*_cookie_domain",
+    "*_cookie_flags", "*_cookie_path", "*_key_file", "log_format", "*_pass",
+    "*_password_file", "rewrite", "server_name", "*_session_reuse",
+    "ssl_session_cache", "ssl_session_ticket_key", "ssl_session_tickets",
+    "ssl_session_timeout"
 };
 
 
@@ -86,6 +78,8 @@ static int snx_scrub_pair_port(const snx_scrub_text_t *t,
     const snx_scrub_word_t *w);
 static const unsigned char *snx_scrub_pair_value(snx_scrub_text_t *t,
     const unsigned char *p);
+static void snx_scrub_pair_filtered(snx_scrub_text_t *t,
+    const unsigned char *p, const unsigned char *end);
 static const unsigned char *snx_scrub_pair_write(snx_scrub_text_t *t,
     const unsigned char *p);
 static const unsigned char *snx_scrub_pair_chain(snx_scrub_text_t *t,
@@ -193,11 +187,34 @@ snx_scrub_pair_strong(snx_scrub_text_t *t, const snx_scrub_word_t *w)
         return snx_scrub_pair_value(t, w->value);
     }
 
-    if (end != w->value) {
-        snx_scrub_filtered(t->out);
-    }
+    snx_scrub_pair_filtered(t, w->value, end);
 
     return snx_scrub_pair_chain(t, w->value, end);
+}
+
+
+/*
+ * In place of p..end; lines stay apart, for a line is read differently when
+ * it ends differently.
+ */
+
+static void
+snx_scrub_pair_filtered(snx_scrub_text_t *t, const unsigned char *p,
+    const unsigned char *end)
+{
+    const unsigned char  *line;
+
+    if (p == end) {
+        return;
+    }
+
+    snx_scrub_filtered(t->out);
+
+    line = snx_scrub_any(p, end, "\r\n");
+
+    if (line != end) {
+        snx_scrub_copy(t->out, line, line + 1);
+    }
 }
 
 
@@ -220,10 +237,7 @@ snx_scrub_pair_write(snx_scrub_text_t *t, const unsigned char *p)
     }
 
     end = snx_scrub_pair_run(p, t->end);
-
-    if (end != p) {
-        snx_scrub_filtered(t->out);
-    }
+    snx_scrub_pair_filtered(t, p, end);
 
     return end;
 }
@@ -439,42 +453,43 @@ snx_scrub_pair_quote(snx_scrub_text_t *t, const unsigned char *p)
     open++;
     snx_scrub_copy(t->out, p, open);
 
-    if (close > open) {
-        snx_scrub_filtered(t->out);
-    }
-
+    snx_scrub_pair_filtered(t, open, close);
     snx_scrub_copy(t->out, close, end);
 
     return end;
 }
 
 
+/* Many words may stand before the same "@", which is looked for once. */
+
 const unsigned char *
 snx_scrub_pair_user(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 {
-    size_t                n;
     const unsigned char  *p;
 
     if (w->path || !w->colon || w->spaced || w->value != w->end + 1) {
         return NULL;
     }
 
-    for (p = w->value, n = 0; p < t->end && n < SNX_SCRUB_USER_MAX; n++) {
-        if (snx_scrub_space(*p) || snx_scrub_quote(*p)
-            || snx_scrub_in(*p, "/<>"))
-        {
-            return NULL;
+    if (t->at <= w->value) {
+        for (p = w->value; p < t->end && *p != '@'; p++) {
+            if (snx_scrub_space(*p) || snx_scrub_quote(*p)
+                || snx_scrub_in(*p, "/<>"))
+            {
+                break;
+            }
         }
 
-        if (*p == '@' && n != 0) {
-            snx_scrub_filtered(t->out);
-            return p;
-        }
-
-        p++;
+        t->at = p;
     }
 
-    return NULL;
+    if (t->at == t->end || *t->at != '@' || t->at == w->value) {
+        return NULL;
+    }
+
+    snx_scrub_filtered(t->out);
+
+    return t->at;
 }
 
 
@@ -541,21 +556,21 @@ snx_scrub_pair_scheme(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 const unsigned char *
 snx_scrub_pair_blank(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 {
-    int        statement, key;
+    int        statement;
     snx_str_t  command;
 
-    if (!w->spaced || w->value >= t->line) {
-        return NULL;
-    }
-
     command = t->command;
-    key = snx_scrub_pair_among(command, snx_scrub_directives,
-                               snx_nelts(snx_scrub_directives));
-    statement = t->statement || (key && !w->closed);
 
-    if (statement && !key && snx_scrub_pair_harmless(command)) {
+    if (!w->spaced || w->value >= t->line || snx_scrub_pair_harmless(command)
+        || snx_scrub_pair_port(t, w))
+    {
         return NULL;
     }
+
+    statement = t->statement
+                || (!w->closed
+                    && snx_scrub_pair_among(command, snx_scrub_directives,
+                                            snx_nelts(snx_scrub_directives)));
 
     if (statement && t->words <= 2 && !w->strong
         && (w->flags || snx_scrub_is(command, "secure_link_md5"))

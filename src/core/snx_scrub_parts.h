@@ -173,6 +173,23 @@ snx_scrub_seek(const unsigned char *p, const unsigned char *end, int c)
     (snx_scrub_len(p, end) >= sizeof(lit) - 1                                 \
      && memcmp((end) - (sizeof(lit) - 1), lit, sizeof(lit) - 1) == 0)
 
+/*
+ * Whether some of p..end was filtered before.  Guesses from the length or
+ * the looks of the rest would differ from those of the first time.
+ */
+
+static inline int
+snx_scrub_done(const unsigned char *p, const unsigned char *end)
+{
+    for ( /* void */ ; p < end; p++) {
+        if (*p == '[' && snx_scrub_starts(p, end, SNX_FILTERED)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
 
 /*
  * The deny list (snx_scrub.c).
@@ -328,6 +345,7 @@ typedef struct {
     const unsigned char  *start;
     const unsigned char  *end;
     const unsigned char  *line;        /* end of the current line */
+    const unsigned char  *at;          /* next "@" or end of a user name */
     snx_str_t             command;     /* first word of the statement */
     size_t                words;       /* of the statement so far */
     unsigned              statement:1; /* the line looks like directives */

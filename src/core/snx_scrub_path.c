@@ -237,7 +237,9 @@ snx_scrub_path_token(const snx_scrub_path_t *path, const unsigned char *p,
 
     n = snx_scrub_len(p, end);
 
-    if (n < SNX_SCRUB_TOKEN_MIN || snx_scrub_path_version(p, end)) {
+    if (n < SNX_SCRUB_TOKEN_MIN || snx_scrub_path_version(p, end)
+        || snx_scrub_done(p, end))
+    {
         return 0;
     }
 

@@ -212,13 +212,15 @@ snx_scrub_text_word(snx_scrub_text_t *t, const unsigned char *p)
 static int
 snx_scrub_text_measure(snx_scrub_text_t *t, snx_scrub_word_t *w)
 {
-    int                   known;
+    int                   known, name;
     const unsigned char  *p;
 
     known = 0;
+    name = 1;
 
     for (p = w->p; p < t->end && snx_scrub_text_letter(*p); p++) {
         known |= snx_scrub_alnum(*p) || *p >= 0x80;
+        name &= (*p >= 'a' && *p <= 'z') || *p == '_';
     }
 
     w->end = p;
@@ -228,7 +230,7 @@ snx_scrub_text_measure(snx_scrub_text_t *t, snx_scrub_word_t *w)
         w->end = snx_scrub_value_url(w->p, t->end);
         w->end = snx_scrub_seek(p + 1, w->end, ':');
 
-        if (snx_scrub_any(p, w->end, "?=&;") != w->end) {
+        if (snx_scrub_any(p, w->end, "?#=&;") != w->end) {
             return 1;
         }
     }
@@ -240,7 +242,7 @@ snx_scrub_text_measure(snx_scrub_text_t *t, snx_scrub_word_t *w)
         t->fresh = 0;
 
         if (t->words++ == 0) {
-            t->command = snx_str(w->p, snx_scrub_len(w->p, w->end));
+            t->command = snx_str(w->p, name ? snx_scrub_len(w->p, w->end) : 0);
         }
     }
 
@@ -294,7 +296,7 @@ snx_scrub_text_separator(const snx_scrub_text_t *t, snx_scrub_word_t *w)
 static const unsigned char *
 snx_scrub_text_blanks(const snx_scrub_text_t *t, const unsigned char *p)
 {
-    while (p < t->line && snx_scrub_blank(*p)) {
+    while (p < t->end && snx_scrub_blank(*p)) {
         p++;
     }
 
@@ -438,8 +440,6 @@ snx_scrub_text_request(snx_scrub_text_t *t, const unsigned char *p,
 const unsigned char *
 snx_scrub_text_plain(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 {
-    const unsigned char  *shape;
-
     if (w->path) {
         snx_scrub_write_url(t->scrub, t->out, w->p, w->end);
         return w->end;
@@ -448,24 +448,18 @@ snx_scrub_text_plain(snx_scrub_text_t *t, const snx_scrub_word_t *w)
     if (snx_scrub_ends(w->p, w->end, "-----BEGIN")
         && snx_scrub_text_pem(w->end, t->end))
     {
-        snx_scrub_copy(t->out, w->p, w->end - 10);
         snx_scrub_filtered(t->out);
         return t->end;
     }
 
-    if (snx_scrub_seek(w->p, w->end, '%') != w->end
-        && snx_scrub_found(t->scrub, w->p, w->end))
+    if (snx_scrub_shape(w->p, w->end) != w->end
+        || (snx_scrub_seek(w->p, w->end, '%') != w->end
+            && snx_scrub_found(t->scrub, w->p, w->end)))
     {
         snx_scrub_filtered(t->out);
-        return w->end;
-    }
 
-    shape = snx_scrub_shape(w->p, w->end);
-
-    snx_scrub_copy(t->out, w->p, shape);
-
-    if (shape != w->end) {
-        snx_scrub_filtered(t->out);
+    } else {
+        snx_scrub_copy(t->out, w->p, w->end);
     }
 
     return w->end;

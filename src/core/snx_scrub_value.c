@@ -313,8 +313,7 @@ snx_scrub_value_tail(const unsigned char *p, const unsigned char *end)
  * A word behind a sensitive one, as in "token abc123": a digit, letters of
  * mixed case, unusual characters or an unusual length make it a secret; so do
  * capitals, but not as in "AUTH EXTERNAL", behind a softer word.  Words of
- * text, with "-", "'" or "/" in them, paths and URLs do not, nor does what
- * was filtered in part, or filtering again would filter more.
+ * text, with "-", "'" or "/" in them, paths and URLs do not.
  */
 
 int
@@ -325,17 +324,9 @@ snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
 
     n = snx_scrub_len(p, end);
 
-    if (n == 0 || snx_scrub_in(*p, "/({")) {
+    if (n == 0 || snx_scrub_in(*p, "/({") || snx_scrub_done(p, end)) {
         return 0;
     }
-
-    for ( /* void */ ; p < end; p++) {
-        if (snx_scrub_starts(p, end, SNX_FILTERED)) {
-            return 0;
-        }
-    }
-
-    p -= n;
 
     lower = 0;
     upper = 0;
@@ -352,12 +343,16 @@ snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
             return 0;
         }
 
-        lower += (*p >= 'a' && *p <= 'z');
+        lower += (*p >= 'a' && *p <= 'z') || *p == '_';
         upper += (*p >= 'A' && *p <= 'Z');
         joint += (*p == '-' || *p == '\'' || *p == '/');
     }
 
     p -= n;
+
+    if (*p == '$' && lower + 1 == n) {
+        return 0;
+    }
 
     if (lower + upper + joint != n) {
         return n >= 8;

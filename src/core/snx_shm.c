@@ -18,7 +18,13 @@
 #define SNX_SHM_READ_TRIES     64
 
 
+/* bytes: " #64" */
+#define SNX_SHM_TWIN_MAX       4
+
+
 static snx_project_t *snx_shm_find(snx_shm_t *shm, snx_str_t dsn);
+static void snx_shm_label(snx_shm_t *shm, snx_project_t *project,
+    snx_str_t label);
 
 
 size_t
@@ -113,7 +119,7 @@ snx_shm_find(snx_shm_t *shm, snx_str_t dsn)
 snx_project_t *
 snx_shm_project(snx_shm_t *shm, snx_str_t dsn, snx_str_t label)
 {
-    size_t          i, n;
+    size_t          i;
     snx_project_t  *project;
 
     if (dsn.len == 0 || dsn.len > SNX_DSN_MAX) {
@@ -136,9 +142,7 @@ snx_shm_project(snx_shm_t *shm, snx_str_t dsn, snx_str_t label)
         memcpy(project->dsn, dsn.data, dsn.len);
         project->dsn_len = (uint32_t) dsn.len;
 
-        n = snx_text_utf8(label, project->label, sizeof(project->label) - 1,
-                          NULL);
-        project->label[n] = '\0';
+        snx_shm_label(shm, project, label);
 
         atomic_store_explicit(&project->used, 1, memory_order_release);
 
@@ -146,6 +150,41 @@ snx_shm_project(snx_shm_t *shm, snx_str_t dsn, snx_str_t label)
     }
 
     return NULL;
+}
+
+
+/* Two keys of one project must not bear one name: the second is "... #2". */
+
+static void
+snx_shm_label(snx_shm_t *shm, snx_project_t *project, snx_str_t label)
+{
+    char           *end;
+    size_t          n, twins;
+    snx_text_t      text;
+    snx_project_t  *other;
+
+    n = snx_text_utf8(label, project->label, sizeof(project->label) - 1, NULL);
+    project->label[n] = '\0';
+    twins = 0;
+
+    for (other = shm->projects; other != project; other++) {
+        end = &other->label[n];
+
+        twins += memcmp(other->label, project->label, n) == 0
+                 && (*end == '\0' || memcmp(end, " #", 2) == 0);
+    }
+
+    if (twins == 0) {
+        return;
+    }
+
+    n = snx_text_utf8(label, project->label,
+                      sizeof(project->label) - 1 - SNX_SHM_TWIN_MAX, NULL);
+
+    snx_text_init(&text, &project->label[n], SNX_SHM_TWIN_MAX);
+    snx_text_addz(&text, " #");
+    snx_text_addn(&text, (int64_t) twins + 1);
+    project->label[n + text.len] = '\0';
 }
 
 

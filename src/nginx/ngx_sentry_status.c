@@ -14,10 +14,12 @@
 
 #define NGX_SENTRY_STATUS_PROJECT_MAX  6144
 #define NGX_SENTRY_STATUS_HEAD_MAX     4096
+#define NGX_SENTRY_STATUS_LINE_MAX     160     /* of Prometheus, but a label */
 
 
 typedef struct {
     snx_shm_t           *shm;
+    ngx_uint_t           enabled;
     uint64_t             now_ms;
     snx_queue_usage_t    usage;
     snx_lease_info_t     lease;
@@ -28,7 +30,7 @@ typedef struct {
 
 static ngx_int_t ngx_sentry_status_send(ngx_http_request_t *r, ngx_buf_t *b,
     ngx_uint_t prometheus);
-static ngx_uint_t ngx_sentry_status_projects(snx_shm_t *shm);
+static size_t ngx_sentry_status_room(snx_shm_t *shm);
 static void ngx_sentry_status_json(ngx_sentry_status_t *s,
     ngx_sentry_main_conf_t *smcf);
 static void ngx_sentry_status_json_project(ngx_sentry_status_t *s,
@@ -79,13 +81,13 @@ ngx_sentry_status_handler(ngx_http_request_t *r)
     smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
 
     s.shm = smcf->shm;
+    s.enabled = s.shm && (smcf->dsns.nelts || smcf->spotlight.len);
     s.now_ms = snx_process_now_ms();
 
     size = NGX_SENTRY_STATUS_HEAD_MAX;
 
     if (s.shm) {
-        size += ngx_sentry_status_projects(s.shm)
-                * NGX_SENTRY_STATUS_PROJECT_MAX;
+        size += ngx_sentry_status_room(s.shm);
         snx_queue_usage(snx_shm_queue(s.shm), &s.usage);
         snx_lease_info(&s.shm->lease, s.now_ms, &s.lease);
     }
@@ -147,18 +149,41 @@ ngx_sentry_status_send(ngx_http_request_t *r, ngx_buf_t *b,
 }
 
 
-static ngx_uint_t
-ngx_sentry_status_projects(snx_shm_t *shm)
-{
-    ngx_uint_t  i, n;
+/*
+ * A project takes a line of Prometheus for each counter that is not zero, and
+ * for a few that may become so until they are printed.
+ */
 
-    n = 0;
+static size_t
+ngx_sentry_status_room(snx_shm_t *shm)
+{
+    size_t             size, lines;
+    ngx_uint_t         i, j;
+    snx_project_t     *project;
+    _Atomic uint64_t  *lost;
+
+    size = 0;
 
     for (i = 0; i < SNX_DSNS_MAX_N; i++) {
-        n += atomic_load(&shm->projects[i].used) != 0;
+        project = &shm->projects[i];
+
+        if (!atomic_load(&project->used)) {
+            continue;
+        }
+
+        lines = 4 * SNX_CATS_N;
+        lost = &project->counters.lost[0][0];
+
+        for (j = 0; j < SNX_LOST_N * SNX_CATS_N; j++) {
+            lines += atomic_load(&lost[j]) != 0;
+        }
+
+        size += NGX_SENTRY_STATUS_PROJECT_MAX
+                + lines * (NGX_SENTRY_STATUS_LINE_MAX
+                           + ngx_strlen(project->label));
     }
 
-    return n;
+    return size;
 }
 
 
@@ -167,14 +192,15 @@ ngx_sentry_status_json(ngx_sentry_status_t *s, ngx_sentry_main_conf_t *smcf)
 {
     ngx_uint_t  i, first;
 
-    ngx_sentry_status_add(s, "{\"version\":\"" SNX_VERSION "\"");
+    ngx_sentry_status_add(s, "{\"version\":\"" SNX_VERSION "\""
+                          ",\"enabled\":%s", s->enabled ? "true" : "false");
 
     if (s->shm == NULL) {
-        ngx_sentry_status_add(s, ",\"enabled\":false}\n");
+        ngx_sentry_status_add(s, "}\n");
         return;
     }
 
-    ngx_sentry_status_add(s, ",\"enabled\":true,\"generation\":%uD"
+    ngx_sentry_status_add(s, ",\"generation\":%uD"
                           ",\"queue\":{\"bytes\":%uz,\"segments\":%uD"
                           ",\"segments_used\":%uD,\"fill_percent\":%uD"
                           ",\"lanes\":%uD,\"records\":%uD"
@@ -382,6 +408,10 @@ ngx_sentry_status_prometheus(ngx_sentry_status_t *s)
     ngx_uint_t       i, j, k;
     snx_project_t   *project;
     snx_counters_t  *counters;
+
+    ngx_sentry_status_metric(s, "enabled", "gauge",
+                             "Whether anything is reported.");
+    ngx_sentry_status_add(s, "ngx_sentry_enabled %ui\n", s->enabled);
 
     if (s->shm == NULL) {
         return;

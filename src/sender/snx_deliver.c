@@ -183,7 +183,9 @@ snx_deliver_idle(const snx_deliver_t *deliver, uint64_t now_ms)
     }
 
     for (i = 0; i < SNX_LANES_N; i++) {
-        if (deliver->passes[i].picked != 0 || deliver->passes[i].again) {
+        if (deliver->passes[i].picked != 0 || deliver->passes[i].again
+            || deliver->passes[i].reached)
+        {
             return 0;
         }
     }

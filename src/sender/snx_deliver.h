@@ -13,11 +13,14 @@
  *
  *   each flush_ms,
  *   each SNX_PASS_FULL_MS while the queue fills up,
- *   at once when a project whose records were handed back becomes free,
+ *   at once when a project that backed off is reachable again,
  *
  * but not before SNX_PASS_REST times the time that looking through took: a
  * long queue of a dead project costs a few percent of one CPU at most.  When
- * no project can take anything, nothing is looked at.
+ * a delivery of a busy project ends, a brief pass begins at once where its
+ * first record was handed back, and ends after SNX_PASS_BRIEF_N more: so it
+ * is served at full speed, with a long queue behind and idle projects beside
+ * it.  When no project can take anything, nothing is looked at.
  */
 
 
@@ -36,6 +39,7 @@
 #define SNX_PASS_FULL_MS       20
 #define SNX_PASS_REST          20
 #define SNX_PASS_REST_MAX_MS   2000
+#define SNX_PASS_BRIEF_N       64      /* records handed back */
 #define SNX_DROP_FULL_PERCENT  50
 #define SNX_SWEEP_MS           1000
 #define SNX_SWEEP_DONE_MS      100     /* when records were done */
@@ -50,11 +54,17 @@
 
 typedef struct {
     snx_queue_cursor_t   cursor;
+    snx_queue_cursor_t   mark;         /* first one of a busy project */
     uint64_t             next_ms;      /* when the next one begins */
+    uint64_t             full_ms;      /* when the next one that is not brief */
     uint64_t             spent_ns;     /* in the queue */
     uint32_t             picked;
+    uint32_t             held;         /* since a brief one began */
     unsigned             active:1;
-    unsigned             again:1;      /* a project became free */
+    unsigned             brief:1;
+    unsigned             marked:1;     /* mark is valid */
+    unsigned             again:1;      /* a busy project became free */
+    unsigned             reached:1;    /* one is reachable again */
 } snx_pass_t;
 
 
@@ -141,8 +151,9 @@ void snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms);
 /* Whether looking at the queue is of no use: nobody can take anything. */
 int snx_deliver_blocked(const snx_deliver_t *deliver, uint64_t now_ms);
 
-/* A project became free. */
-void snx_deliver_again(snx_deliver_t *deliver, uint64_t now_ms);
+/* A busy project became free, or one is reachable again. */
+void snx_deliver_again(snx_deliver_t *deliver, int reached,
+    uint64_t now_ms);
 
 /* Project i as a destination; NULL: no memory. */
 snx_dest_t *snx_deliver_dest(snx_deliver_t *deliver, uint32_t i,

@@ -46,6 +46,7 @@ typedef struct {
     unsigned         tried:1;          /* and that was it */
     unsigned         starved:1;        /* passed over, it was busy */
     unsigned         reporting:1;      /* a client report is in flight */
+    unsigned         mute:1;           /* and there will be no other one */
     char             url[SNX_DSN_MAX + 64];
     char             auth[SNX_DSN_MAX + 128];
 } snx_dest_t;

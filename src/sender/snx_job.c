@@ -84,7 +84,7 @@ snx_job_report_due(const snx_deliver_t *deliver, const snx_dest_t *dest,
 {
     uint64_t  age_ms, due_ms;
 
-    if (dest->reporting
+    if (dest->reporting || dest->mute
         || snx_limits_left(&dest->project->limits, SNX_CAT_INTERNAL, now_ms))
     {
         return 0;
@@ -355,8 +355,16 @@ snx_job_answered(snx_deliver_t *deliver, snx_job_t *job,
                       snx_deliver_now_us());
 
     if (job->reporting) {
-        snx_dest_reported(job->dest, &job->report);
         job->dest->reported_ms = now_ms;
+
+        /* what Sentry refuses it never takes; in trouble, it will later */
+
+        if (answer->status < 500) {
+            snx_dest_reported(job->dest, &job->report);
+
+        } else if (deliver->stopping) {
+            job->dest->mute = 1;
+        }
     }
 
     if (!job->record) {
@@ -405,12 +413,13 @@ snx_job_failed(snx_deliver_t *deliver, snx_job_t *job,
 void
 snx_deliver_answers(snx_deliver_t *deliver)
 {
-    int            held, again;
+    int            down, starved, again, reached;
     uint64_t       now_ms;
     snx_job_t     *job;
     snx_answer_t   answer;
 
     again = 0;
+    reached = 0;
     now_ms = snx_process_now_ms();
 
     while (snx_transport_next(deliver->transport, &answer)) {
@@ -424,7 +433,8 @@ snx_deliver_answers(snx_deliver_t *deliver)
 
         job = answer.data;
 
-        held = job->dest->starved || job->dest->down_ms != 0;
+        down = job->dest->down_ms != 0;
+        starved = job->dest->starved;
         job->dest->starved = 0;
         job->dest->reporting &= !job->reporting;
 
@@ -437,12 +447,16 @@ snx_deliver_answers(snx_deliver_t *deliver)
             snx_job_failed(deliver, job, &answer, now_ms);
         }
 
-        again |= held && job->dest->down_ms == 0;
+        if (job->dest->down_ms == 0) {
+            again |= starved;
+            reached |= down;
+        }
+
         job->used = 0;
     }
 
-    if (again) {
-        snx_deliver_again(deliver, now_ms);
+    if (again || reached) {
+        snx_deliver_again(deliver, reached, now_ms);
     }
 }
 

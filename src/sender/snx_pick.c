@@ -13,21 +13,33 @@
 #include "snx_record.h"
 
 
-/* How long the queue is left alone after a pass, in ms. */
+/* How long the queue is left alone for the time that a pass took, in ms. */
+
+static uint64_t
+snx_pick_rest(const snx_deliver_t *deliver, const snx_pass_t *pass)
+{
+    uint64_t  ms, max;
+
+    ms = pass->spent_ns * SNX_PASS_REST / 1000000;
+    max = deliver->stopping ? SNX_PASS_FULL_MS : SNX_PASS_REST_MAX_MS;
+
+    return ms < max ? ms : max;
+}
+
+
+/* How long after a full pass the next one begins, in ms. */
 
 static uint64_t
 snx_pick_interval(const snx_deliver_t *deliver, const snx_pass_t *pass)
 {
-    uint64_t  ms, rest, rest_max;
+    uint64_t  ms, rest;
 
     ms = deliver->conf->flush_ms;
-    rest_max = SNX_PASS_REST_MAX_MS;
 
     if (deliver->stopping) {
         ms = 1;
-        rest_max = SNX_PASS_FULL_MS;
 
-    } else if (pass->again) {
+    } else if (pass->reached) {
         ms = 0;
 
     } else if (ms > SNX_PASS_FULL_MS
@@ -36,10 +48,42 @@ snx_pick_interval(const snx_deliver_t *deliver, const snx_pass_t *pass)
         ms = SNX_PASS_FULL_MS;
     }
 
-    rest = pass->spent_ns * SNX_PASS_REST / 1000000;
-    rest = rest < rest_max ? rest : rest_max;
+    rest = snx_pick_rest(deliver, pass);
 
     return ms > rest ? ms : rest;
+}
+
+
+/* A brief pass costs little and may follow a full one at once. */
+
+static void
+snx_pick_schedule(const snx_deliver_t *deliver, snx_pass_t *pass,
+    uint64_t now_ms)
+{
+    uint64_t  brief_ms;
+
+    pass->next_ms = pass->full_ms;
+
+    if (pass->again && pass->marked) {
+        brief_ms = now_ms + (pass->brief ? snx_pick_rest(deliver, pass) : 0);
+
+        if (brief_ms < pass->next_ms) {
+            pass->next_ms = brief_ms;
+        }
+    }
+}
+
+
+static void
+snx_pick_end(const snx_deliver_t *deliver, snx_pass_t *pass, uint64_t now_ms)
+{
+    pass->active = 0;
+
+    if (!pass->brief || pass->reached) {
+        pass->full_ms = now_ms + snx_pick_interval(deliver, pass);
+    }
+
+    snx_pick_schedule(deliver, pass, now_ms);
 }
 
 
@@ -84,6 +128,21 @@ snx_pick_excess(snx_deliver_t *deliver, uint64_t now_ms)
 }
 
 
+/* A brief pass belongs to the full one before it and adds to its picks. */
+
+static void
+snx_pick_begin_brief(snx_pass_t *pass)
+{
+    pass->cursor = pass->mark;
+    pass->spent_ns = 0;
+    pass->held = 0;
+    pass->active = 1;
+    pass->brief = 1;
+    pass->marked = 0;
+    pass->again = 0;
+}
+
+
 void
 snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms)
 {
@@ -97,6 +156,11 @@ snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms)
             continue;
         }
 
+        if (now_ms < pass->full_ms) {
+            snx_pick_begin_brief(pass);
+            continue;
+        }
+
         memset(pass, 0, sizeof(snx_pass_t));
         pass->active = 1;
 
@@ -106,18 +170,26 @@ snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms)
 
 
 void
-snx_deliver_again(snx_deliver_t *deliver, uint64_t now_ms)
+snx_deliver_again(snx_deliver_t *deliver, int reached, uint64_t now_ms)
 {
     int          i;
     snx_pass_t  *pass;
 
     for (i = 0; i < SNX_LANES_N; i++) {
         pass = &deliver->passes[i];
-        pass->again = 1;
 
-        if (!pass->active) {
-            pass->next_ms = now_ms + snx_pick_interval(deliver, pass);
+        pass->again = 1;
+        pass->reached |= reached ? 1 : 0;
+
+        if (pass->active) {
+            continue;
         }
+
+        if (pass->reached) {
+            pass->full_ms = now_ms + snx_pick_interval(deliver, pass);
+        }
+
+        snx_pick_schedule(deliver, pass, now_ms);
     }
 }
 
@@ -282,27 +354,30 @@ snx_pick_hold(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
 
 /* A record without a project; it may still be of use to Spotlight. */
 
-static int
+static snx_rc_t
 snx_pick_local(snx_deliver_t *deliver, const snx_queue_rec_t *rec)
 {
     if (deliver->spotlight.url == NULL) {
         snx_deliver_lose(deliver, rec, NULL, SNX_LOST_INTERNAL);
-        return 0;
+        return SNX_DONE;
     }
 
     if (snx_spotlight_busy(&deliver->spotlight, deliver->transport)) {
         deliver->spotlight.starved = 1;
         snx_queue_release(rec, 0);
-        return 0;
+        return SNX_FULL;
     }
 
-    return 1;
+    return SNX_OK;
 }
 
 
-/* Whether a claimed record may be sent; if not, it is ended or handed back. */
+/*
+ * SNX_OK: a claimed record may be sent.  SNX_FULL: it was handed back, its
+ * destination is busy.  Else it was ended, or handed back for longer.
+ */
 
-static int
+static snx_rc_t
 snx_pick_accept(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
     snx_dest_t **dest, uint64_t now_ms)
 {
@@ -320,22 +395,21 @@ snx_pick_accept(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
     }
 
     if (rc != SNX_OK) {
-        return 0;
+        return rc;
     }
 
     if (!(*dest)->usable) {
         snx_deliver_lose(deliver, rec, (*dest)->project, SNX_LOST_INTERNAL);
-        return 0;
+        return SNX_DONE;
     }
 
     rc = snx_dest_ready(*dest, now_ms);
 
     if (rc != SNX_OK) {
         snx_pick_hold(deliver, rec, *dest, rc);
-        return 0;
     }
 
-    return 1;
+    return rc;
 }
 
 
@@ -356,13 +430,16 @@ static int
 snx_pick_pass(snx_deliver_t *deliver, snx_lane_class_t class,
     snx_queue_rec_t *rec, snx_dest_t **dest, uint64_t now_ms)
 {
-    snx_rc_t     rc;
-    uint32_t     lost;
-    snx_pass_t  *pass;
+    snx_rc_t             rc;
+    uint32_t             lost;
+    snx_pass_t          *pass;
+    snx_queue_cursor_t   at;
 
     pass = &deliver->passes[class];
 
     for ( ;; ) {
+        at = pass->cursor;
+
         rc = snx_queue_next(deliver->queue, class, &pass->cursor,
                             deliver->conf->pid, rec, &lost);
 
@@ -375,8 +452,23 @@ snx_pick_pass(snx_deliver_t *deliver, snx_lane_class_t class,
             return 0;
         }
 
-        if (snx_pick_accept(deliver, rec, dest, now_ms)) {
+        rc = snx_pick_accept(deliver, rec, dest, now_ms);
+
+        if (rc == SNX_OK) {
             return 1;
+        }
+
+        if (rc != SNX_FULL) {
+            continue;
+        }
+
+        if (!pass->marked) {
+            pass->marked = 1;
+            pass->mark = at;
+        }
+
+        if (++pass->held >= SNX_PASS_BRIEF_N && pass->brief) {
+            return 0;
         }
     }
 }
@@ -405,8 +497,7 @@ snx_pick_class(snx_deliver_t *deliver, snx_lane_class_t class,
         return SNX_OK;
     }
 
-    pass->active = 0;
-    pass->next_ms = now_ms + snx_pick_interval(deliver, pass);
+    snx_pick_end(deliver, pass, now_ms);
 
     return SNX_DONE;
 }

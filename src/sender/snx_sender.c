@@ -12,10 +12,6 @@
 
 
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-
-#ifndef _GNU_SOURCE
 #define _GNU_SOURCE            /* names, affinity, timed join of threads */
 #endif
 

@@ -427,12 +427,9 @@ sub log_lines {
 
 sub run {
     my ($self) = @_;
-    my $path = "$self->{dir}/nginx.conf";
     my $why;
 
-    $self->write_file_expand('nginx.conf', $self->_conf_text())
-        if !$self->{written}{$path};
-
+    $self->_write_conf();
     $self->{orphan} = 0;
     $self->{child} = $self->_start();
     $why = $self->_wait_started();
@@ -447,6 +444,16 @@ sub run {
 }
 
 
+# Unless the test wrote it itself, or nothing has changed.
+
+sub _write_conf {
+    my ($self) = @_;
+
+    $self->write_file_expand('nginx.conf', $self->_conf_text())
+        if !$self->{written}{"$self->{dir}/nginx.conf"};
+}
+
+
 sub _command {
     my ($self) = @_;
 
@@ -456,16 +463,26 @@ sub _command {
 
 
 # nginx refuses a binary upgrade while the process that started it lives:
-# there is one in between that can be ended.
+# there is one in between that can be ended.  It also ends nginx when the
+# test is killed.
 
 sub _start {
     my ($self) = @_;
+    my $test = $$;
     my $pid = fork() // die "fork: $!\n";
 
     return $pid if $pid;
 
+    local $SIG{CHLD} = sub { };
     $pid = $self->_spawn($self->_command(), "$self->{dir}/stderr.log");
-    waitpid $pid, 0;
+    open STDOUT, '>', '/dev/null';
+    open STDERR, '>', '/dev/null';
+
+    while (waitpid($pid, POSIX::WNOHANG()) != $pid) {
+        kill 'TERM', $pid if getppid() != $test;
+        sleep(0.5);
+    }
+
     POSIX::_exit($? ? 1 : 0);
 }
 
@@ -610,13 +627,14 @@ sub signal {
 }
 
 
-# Waits until only new workers serve; with all => 1 also until the old ones
-# are gone.
+# With what conf() was told since.  Waits until only new workers serve; with
+# all => 1 also until the old ones are gone.
 
 sub reload {
     my ($self, %opt) = @_;
     my %old = map { $_ => 1 } $self->worker_pids(all => 1);
 
+    $self->_write_conf();
     $self->signal('HUP');
 
     wait_for(sub {
@@ -746,10 +764,19 @@ sub check_config {
 
 sub run_daemon {
     my ($self, $code, @args) = @_;
+    my $test = $$;
     my $pid = fork() // die "fork: $!\n";
 
     if (!$pid) {
         $self->{pid} = 0;
+
+        # not longer than the test, whatever it waits for
+        POSIX::sigaction(POSIX::SIGALRM(), POSIX::SigAction->new(sub {
+            POSIX::_exit(1) if getppid() != $test;
+            alarm 1;
+        }, POSIX::SigSet->new(), POSIX::SA_RESTART()));
+        alarm 1;
+
         ref $code ? $code->(@args) : exec $code, @args;
         POSIX::_exit(0);
     }
@@ -946,6 +973,7 @@ sub _end {
 
 
 $SIG{$_} = sub { exit 1 } for qw/ INT TERM HUP /;
+$SIG{PIPE} = 'IGNORE';
 
 END {
     if ($current && $current->{pid} == $$) {

@@ -77,6 +77,7 @@ my %statuses = map { $_ => 1 } qw/
     out_of_range data_loss
 /;
 
+my %allowed;    # what => { key => 1 }, see _allow()
 my @wrong;      # of the envelope being read
 
 
@@ -749,11 +750,11 @@ sub _breadcrumbs {
 
 sub _allow {
     my ($object, $what, @keys) = @_;
-    my %ok = map { $_ => 1 } @keys;
+    my $ok = $allowed{$what} ||= { map { $_ => 1 } @keys };
 
     return wrong('%s: no object', $what) if ref $object ne 'HASH';
 
-    $ok{$_} or wrong('%s: unknown field "%s"', $what, $_)
+    $ok->{$_} or wrong('%s: unknown field "%s"', $what, $_)
         for keys %$object;
 }
 
@@ -798,26 +799,20 @@ sub _time {
 }
 
 
+# Whether JSON had quotes around it.
+
 sub _is_string {
     my ($value) = @_;
-    my $flags;
 
-    return 0 if !defined $value || ref $value;
-
-    $flags = B::svref_2object(\$value)->FLAGS();
-    return $flags & B::SVf_POK ? 1 : 0;
+    return defined $value && !ref $value
+           && B::svref_2object(\$value)->FLAGS() & B::SVf_POK ? 1 : 0;
 }
 
 
 sub _is_number {
     my ($value) = @_;
-    my $flags;
 
-    return 0 if !defined $value || ref $value;
-
-    $flags = B::svref_2object(\$value)->FLAGS();
-    return !($flags & B::SVf_POK)
-           && $flags & (B::SVf_IOK | B::SVf_NOK) ? 1 : 0;
+    return defined $value && !ref $value && !_is_string($value) ? 1 : 0;
 }
 
 

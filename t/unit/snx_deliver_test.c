@@ -167,8 +167,9 @@ test_statuses(void)
 static void
 test_strange_answers(void)
 {
-    size_t    i;
-    http_t   *http;
+    size_t     i;
+    http_t    *http;
+    uint64_t   begun;
 
     static const char  *steps[][2] = {
         { HTTP_FLOOD, "a body without end" },
@@ -183,9 +184,11 @@ test_strange_answers(void)
         room.conf.timeout_ms = 3000;
         (void) room_put(&room, 0, 1);
         (void) room_start(&room);
+        begun = snx_process_now_ms();
         room_wait(&room, room_delivered(&room, 0) == 1);
 
         is_int(room_delivered(&room, 0), 1, steps[i][1]);
+        ok(snx_process_now_ms() - begun < 2000, "is not waited for");
         is_int(snx_limits_left(&room.project[0]->limits, SNX_CAT_ERROR,
                                snx_process_now_ms()), 0, "not limited");
         close_with(http, "after a strange answer");

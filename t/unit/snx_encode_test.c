@@ -370,13 +370,17 @@ test_hostile(void)
     static const snx_str_t  evil = snx_string(
         "a\0b\xff\xc0\xaf\xed\xa0\x80\xf5\x80\x80\x80\"\\\n\r\t\x01\x7f/<&>"
         "\xe2\x82");
+    static const snx_str_t  ascii = snx_string("GET\0 HTTP/1.1 and so on");
     static const char  repaired[] =
         "a\xef\xbf\xbd" "b\xef\xbf\xbd";
 
     begin();
 
     for (i = 0; i < sizeof(util_texts) / sizeof(util_texts[0]); i++) {
-        if (util_texts[i].id != SNX_F_EVENT_ID) {
+        if (util_texts[i].id == SNX_F_METHOD) {
+            snx_rec_str(&writer, SNX_F_METHOD, ascii);
+
+        } else if (util_texts[i].id != SNX_F_EVENT_ID) {
             snx_rec_str(&writer, util_texts[i].id, evil);
         }
     }
@@ -397,6 +401,7 @@ test_hostile(void)
     ok(strncmp(util_text_at(tree, "exception.values.0.value"), repaired,
                sizeof(repaired) - 1)
        == 0, "what is not UTF-8 is replaced, NUL too");
+    is_at(tree, "request.method", "GET\xef\xbf\xbd HTTP/1.1 and so on");
     ok(strstr(util_text_at(tree, "exception.values.0.value"), "\"\\\n\r\t\x01")
        != NULL, "the rest is kept");
     ok(util_at(tree, "request.url") == NULL, "no URL that is none");

@@ -217,6 +217,10 @@ test_items(void)
            "an item that does not fit");
     is_int(envelope.len, len, "leaves the envelope as it was");
 
+    envelope.cap = len + 35;
+    is_int(snx_envelope_item(&envelope, "event", "1234567", 7), SNX_TOO_BIG,
+           "not even its line feed");
+
     envelope.cap = len + 36;
     is_int(snx_envelope_item(&envelope, "event", "1234567", 7), SNX_OK,
            "one that just fits");

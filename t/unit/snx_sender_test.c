@@ -21,6 +21,7 @@
 
 static void test_delivery(void);
 static void test_plain(void);
+static void test_burst(void);
 static void test_thread(void);
 static void test_lease_held(void);
 static void test_lease_lost(void);
@@ -40,6 +41,7 @@ main(void)
 {
     test_delivery();
     test_plain();
+    test_burst();
     test_thread();
     test_lease_held();
     test_lease_lost();
@@ -151,6 +153,32 @@ test_plain(void)
     (void) room_stop(&room, 1000, NULL);
     (void) unsetenv("http_proxy");
     (void) unsetenv("ALL_PROXY");
+    room_close(&room);
+    http_stop(http);
+}
+
+
+/* Deliveries follow each other, whatever the flush interval is. */
+
+static void
+test_burst(void)
+{
+    http_t    *http;
+    uint64_t   begun;
+
+    http = http_start(HTTP_OK);
+    room_open(&room, 1 << 20);
+    room_project(&room, 0, http->port);
+    room.conf.flush_ms = 5000;
+    (void) room_put(&room, 0, 200);
+    (void) room_start(&room);
+    begun = snx_process_now_ms();
+
+    room_wait(&room, room_delivered(&room, 0) == 200);
+    is_int(room_delivered(&room, 0), 200, "a burst");
+    ok(snx_process_now_ms() - begun < 2000, "is delivered without a rest");
+
+    (void) room_stop(&room, 1000, NULL);
     room_close(&room);
     http_stop(http);
 }

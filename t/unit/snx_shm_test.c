@@ -14,7 +14,7 @@
 
 
 #define QUEUE                  (8 * 32768)
-#define ERRORS_N               20000
+#define ERRORS_N               200000
 
 
 static void test_layout(void);

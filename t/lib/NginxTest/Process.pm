@@ -42,6 +42,8 @@ sub shared_memory {
     $pid ||= $self->nginx_pid();
     open my $memory, '<:raw', "/proc/$pid/mem" or die "/proc/$pid/mem: $!\n";
 
+    no warnings 'portable';
+
     for ($self->zones($pid)) {
         my ($start, $end) = map { hex } split /-/;
 

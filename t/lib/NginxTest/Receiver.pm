@@ -65,7 +65,7 @@ sub _certificate {
     IO::Socket::SSL::Utils->import();
 
     my ($cert, $key) = IO::Socket::SSL::Utils::CERT_create(
-        CA => 1,
+        purpose => 'server',
         subject => { commonName => 'localhost' },
         subjectAltNames => [ [ DNS => 'localhost' ], [ IP => '127.0.0.1' ] ],
         not_after => time() + 86400);
