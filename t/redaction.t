@@ -97,6 +97,7 @@ $t->sentry()->conf(log_level => 'info', http => <<'EOC', location => <<"EOL");
     sentry_context request uri=$request_uri auth=$http_authorization
                    jwt=$http_x_jwt_free;
     sentry_transaction $arg_name;
+    sentry_fingerprint $request_uri $http_authorization;
 EOC
     / { return 500; }
     location /api/ { return 503; }

@@ -102,11 +102,20 @@ for (q{ die "over\n"; }, q{ kill 'KILL', $$; }) {
     my ($pids) = $left =~ /^PIDS (.*)$/m or die $left;
     my @pids = split / /, $pids;
 
-    ok(wait_for(sub { !grep { kill 0, $_ } @pids }),
+    ok(wait_for(sub { !grep { alive($_) } @pids }),
        "no process is left after$_");
     is(-e $dir ? 'left' : 'gone', /die/ ? 'gone' : 'left', 'the directory');
 
     rmtree($dir);
+}
+
+
+sub alive {
+    my ($pid) = @_;
+
+    open my $stat, '<', "/proc/$pid/stat" or return 0;
+
+    return (<$stat> // ') Z') !~ /\) Z/;
 }
 
 

@@ -49,7 +49,7 @@ sub run {
 
         print $out "    $line";
         diag($line =~ s/\n//r)
-            if $line =~ /^not ok|^# |Sanitizer|^ {4}\#|runtime error/;
+            if $line =~ /^not ok|^#   |Sanitizer|^ {4}\#\d|runtime error/;
     }
 
     close $test;

@@ -127,28 +127,35 @@ snx_lane_enter(snx_lane_open_t *o, uint32_t step)
 static snx_rc_t
 snx_lane_claim(snx_lane_t *lane, snx_lane_class_t class)
 {
-    uint32_t      i, k, n, nfree;
+    size_t        k, words, word;
+    uint32_t      i, n, nfree;
+    uint64_t      bits;
     snx_queue_t  *queue;
 
     queue = lane->queue;
     n = snx_queue_count(queue);
+    words = snx_queue_words(n);
+    nfree = n - snx_queue_used(queue);
 
-    if (class == SNX_LANE_BULK) {
-        nfree = n - snx_queue_used(queue);
-
-        if (nfree < n / 4 + (n % 4 != 0)) {
-            return SNX_FULL;
-        }
+    if (nfree == 0 || (class == SNX_LANE_BULK && nfree < n / 4 + (n % 4 != 0)))
+    {
+        return SNX_FULL;
     }
 
-    for (k = 0; k < n; k++) {
-        i = (lane->hint + k) % n;
+    /* from the hint on and around; its own word twice */
 
-        if (atomic_load_explicit(&queue->used[i], memory_order_relaxed) == 0
-            && snx_lane_take(lane, class, i))
-        {
-            lane->hint = i;
-            return SNX_OK;
+    for (k = 0; k <= words; k++) {
+        word = (lane->hint / 64 + k) % words;
+        bits = ~atomic_load_explicit(&queue->used[word], memory_order_relaxed);
+        bits &= (k == 0) ? UINT64_MAX << lane->hint % 64 : UINT64_MAX;
+
+        for (/* void */; bits != 0; bits &= bits - 1) {
+            i = (uint32_t) (word * 64) + (uint32_t) __builtin_ctzll(bits);
+
+            if (i < n && snx_lane_take(lane, class, i)) {
+                lane->hint = i;
+                return SNX_OK;
+            }
         }
     }
 
@@ -182,7 +189,7 @@ snx_lane_take(snx_lane_t *lane, snx_lane_class_t class, uint32_t i)
 
     atomic_thread_fence(memory_order_release);
 
-    atomic_store_explicit(&lane->queue->used[i], 1, memory_order_relaxed);
+    snx_queue_set_hint(lane->queue, i, 1);
 
     /*
      * Release: a pass whose limit is above seq sees all that this process

@@ -121,7 +121,7 @@ void snx_lane_open(snx_lane_t *lane, snx_queue_t *queue, uint32_t pid,
  *
  * Returns SNX_OK, SNX_FULL (does not fit now) or SNX_TOO_BIG (never will).
  * Memory: copies from p, keeps no pointer.  Threads: one producer per lane.
- * Cost: O(len), two uncontended swaps, at worst one pass over one byte per
+ * Cost: O(len), two uncontended swaps, at worst one pass over one bit per
  * segment; no allocation, no lock, never blocks.
  */
 snx_rc_t snx_lane_put(snx_lane_t *lane, snx_lane_class_t class,
@@ -192,6 +192,15 @@ void snx_queue_release(const snx_queue_rec_t *rec, int tried);
  * Threads: harmless beside all other calls, another sweep included.
  */
 uint32_t snx_queue_sweep(snx_queue_t *queue, snx_alive_pt alive, void *data);
+
+/*
+ * The process is done with the queue: it opened lanes and closed them.
+ * Returns 1 when no other process that opened lanes lives, so that nobody
+ * will send what is left.  Of those that leave together at least one gets 1.
+ * Cost: one question to alive() per process, until one lives.
+ */
+int snx_queue_leave(snx_queue_t *queue, uint32_t pid, snx_alive_pt alive,
+    void *data);
 
 
 typedef struct {

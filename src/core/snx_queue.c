@@ -16,6 +16,8 @@
 
 static int snx_queue_pick(snx_queue_t *queue, snx_lane_class_t class,
     snx_queue_cursor_t *cursor);
+static int snx_queue_look(const snx_queue_t *queue, snx_lane_class_t class,
+    uint32_t i, uint64_t limit, uint32_t *epoch, uint64_t *seq);
 static uint64_t snx_queue_seq(const snx_queue_t *queue,
     const snx_segment_t *segment, uint64_t limit);
 static snx_rc_t snx_queue_visit(snx_queue_t *queue,
@@ -91,50 +93,58 @@ snx_queue_seq(const snx_queue_t *queue, const snx_segment_t *segment,
 }
 
 
+/* Whether the segment may hold something for a pass, its epoch and number. */
+
+static int
+snx_queue_look(const snx_queue_t *queue, snx_lane_class_t class, uint32_t i,
+    uint64_t limit, uint32_t *epoch, uint64_t *seq)
+{
+    uint64_t        state, tail, head;
+    snx_segment_t  *segment;
+
+    segment = snx_queue_segment(queue, i);
+    state = atomic_load_explicit(&segment->state, memory_order_acquire);
+
+    if (snx_state_phase(state) == SNX_PHASE_FREE
+        || snx_state_class(state) != class)
+    {
+        return 0;
+    }
+
+    /* acquire: seq was written before the first record was published */
+
+    tail = atomic_load_explicit(&segment->tail, memory_order_acquire);
+    head = atomic_load_explicit(&segment->head, memory_order_relaxed);
+
+    *epoch = snx_epoch(state);
+    *seq = snx_queue_seq(queue, segment, limit);
+
+    return tail != snx_mark(*epoch, 0, 0) && tail != head;
+}
+
+
 /* Moves the cursor to the next segment in order, equal numbers by index. */
 
 static int
 snx_queue_pick(snx_queue_t *queue, snx_lane_class_t class,
     snx_queue_cursor_t *cursor)
 {
-    uint32_t        i, n, best;
-    uint64_t        state, tail, seq, best_seq;
-    snx_segment_t  *segment;
+    uint32_t  i, n, best, epoch;
+    uint64_t  seq, best_seq;
 
     n = snx_queue_count(queue);
     best = n;
     best_seq = cursor->limit;
 
     for (i = 0; i < n; i++) {
-        segment = snx_queue_segment(queue, i);
-        state = atomic_load_explicit(&segment->state, memory_order_acquire);
-
-        if (snx_state_phase(state) == SNX_PHASE_FREE
-            || snx_state_class(state) != class)
-        {
-            continue;
-        }
-
-        /* acquire: seq was written before the first record was published */
-
-        tail = atomic_load_explicit(&segment->tail, memory_order_acquire);
-
-        if (tail == snx_mark(snx_epoch(state), 0, 0)
-            || tail == atomic_load_explicit(&segment->head,
-                                            memory_order_relaxed))
-        {
-            continue;
-        }
-
-        seq = snx_queue_seq(queue, segment, cursor->limit);
-
-        if (seq < best_seq
+        if (snx_queue_look(queue, class, i, cursor->limit, &epoch, &seq)
+            && seq < best_seq
             && (seq > cursor->seq
                 || (seq == cursor->seq && i >= cursor->segment)))
         {
             best = i;
             best_seq = seq;
-            cursor->epoch = snx_epoch(state);
+            cursor->epoch = epoch;
         }
     }
 

@@ -30,6 +30,8 @@ static const unsigned char *snx_scrub_text_next(snx_scrub_text_t *t,
     const unsigned char *p);
 static void snx_scrub_text_line(snx_scrub_text_t *t, const unsigned char *p);
 static int snx_scrub_text_letter(unsigned char c);
+static const unsigned char *snx_scrub_text_slash(snx_scrub_text_t *t,
+    const unsigned char *p);
 static const unsigned char *snx_scrub_text_url(snx_scrub_text_t *t,
     const unsigned char *p);
 static const unsigned char *snx_scrub_text_word(snx_scrub_text_t *t,
@@ -93,7 +95,7 @@ snx_scrub_text_next(snx_scrub_text_t *t, const unsigned char *p)
     }
 
     if (*p == '/' || snx_scrub_starts(p, t->end, "\\/")) {
-        return snx_scrub_text_url(t, p);
+        return snx_scrub_text_slash(t, p);
     }
 
     if (snx_scrub_text_letter(*p)) {
@@ -148,7 +150,28 @@ snx_scrub_text_line(snx_scrub_text_t *t, const unsigned char *p)
 static int
 snx_scrub_text_letter(unsigned char c)
 {
-    return c > ' ' && c != 0x7f && !snx_scrub_in(c, "&;,?#\"'(){}<>/\\=:|`");
+    return c > ' ' && c != 0x7f && !snx_scrub_in(c, "&;,?#@\"'(){}<>/\\=:|`");
+}
+
+
+/* A path, or a host with userinfo; else "//" may begin a comment. */
+
+static const unsigned char *
+snx_scrub_text_slash(snx_scrub_text_t *t, const unsigned char *p)
+{
+    const unsigned char  *host;
+
+    host = snx_scrub_host(p, t->end);
+
+    if (host == NULL
+        || snx_scrub_user(host, snx_scrub_value_url(p, t->end)))
+    {
+        return snx_scrub_text_url(t, p);
+    }
+
+    snx_scrub_copy(t->out, p, host);
+
+    return host;
 }
 
 
@@ -213,26 +236,36 @@ static int
 snx_scrub_text_measure(snx_scrub_text_t *t, snx_scrub_word_t *w)
 {
     int                   known, name;
-    const unsigned char  *p;
+    const unsigned char  *p, *end;
 
     known = 0;
     name = 1;
 
     for (p = w->p; p < t->end && snx_scrub_text_letter(*p); p++) {
         known |= snx_scrub_alnum(*p) || *p >= 0x80;
-        name &= (*p >= 'a' && *p <= 'z') || *p == '_';
+        name &= (*p >= 'a' && *p <= 'z') || *p == '_' || snx_scrub_digit(*p);
     }
 
     w->end = p;
 
-    if (p < t->end && (*p == '/' || snx_scrub_starts(p, t->end, "\\/"))) {
-        w->path = 1;
-        w->end = snx_scrub_value_url(w->p, t->end);
-        w->end = snx_scrub_seek(p + 1, w->end, ':');
+    if (snx_scrub_starts(p, t->end, "/")
+        || snx_scrub_starts(p, t->end, "\\/"))
+    {
+        end = snx_scrub_value_url(w->p, t->end);
 
-        if (snx_scrub_any(p, w->end, "?#=&;") != w->end) {
-            return 1;
+        for (w->path = 1; p < end && *p != ':'; p++) {
+            if (snx_scrub_in(*p, "?#=&;")) {
+                return 1;
+            }
+
+            if (snx_scrub_starts(p, end, "//")
+                || snx_scrub_starts(p, end, "\\/\\/"))
+            {
+                break;
+            }
         }
+
+        w->end = p;
     }
 
     w->flags = snx_scrub_flags(t->scrub, w->p, w->end);

@@ -267,29 +267,32 @@ const unsigned char *
 snx_scrub_write_host(const snx_scrub_t *scrub, snx_scrub_out_t *out,
     const unsigned char *p, const unsigned char *end)
 {
-    int                   odd;
+    unsigned char         c;
     const unsigned char  *last, *at, *look;
 
     last = snx_scrub_host_end(p, end);
     at = snx_scrub_last_at(p, last);
-    odd = (at == NULL && snx_scrub_host_odd(p, last));
 
-    if (odd) {
+    if (at == NULL && snx_scrub_host_odd(p, last)) {
         look = (end - last > SNX_SCRUB_LOOK) ? last + SNX_SCRUB_LOOK : end;
         at = snx_scrub_last_at(last, look);
     }
 
     if (at != NULL && at > p) {
         snx_scrub_filtered(out);
-        p = at;
-        last = snx_scrub_host_end(p, end);
-
-    } else if (odd || snx_scrub_found(scrub, p, snx_scrub_any(p, last, ":"))) {
-        snx_scrub_filtered(out);
-        p = last;
+        last = snx_scrub_host_end(at, end);
+        p = at + snx_scrub_char(at, last, &c);
+        snx_scrub_copy(out, at, p);
     }
 
-    snx_scrub_copy(out, p, last);
+    if (snx_scrub_host_odd(p, last)
+        || snx_scrub_found(scrub, p, snx_scrub_any(p, last, ":")))
+    {
+        snx_scrub_filtered(out);
+
+    } else {
+        snx_scrub_copy(out, p, last);
+    }
 
     return last;
 }
@@ -325,7 +328,7 @@ snx_scrub_host_odd(const unsigned char *p, const unsigned char *end)
 
     p = snx_scrub_seek(p, end, ':');
 
-    if (end - p < 2) {
+    if (end - p < 2 || snx_scrub_done(p, end)) {
         return 0;
     }
 

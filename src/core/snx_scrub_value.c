@@ -313,26 +313,38 @@ snx_scrub_value_tail(const unsigned char *p, const unsigned char *end)
  * A word behind a sensitive one, as in "token abc123": a digit, letters of
  * mixed case, unusual characters or an unusual length make it a secret; so do
  * capitals, but not as in "AUTH EXTERNAL", behind a softer word.  Words of
- * text, with "-", "'" or "/" in them, paths and URLs do not.
+ * text, with "-", "'" or "/" in them, variables, paths and URLs do not.
  */
 
 int
 snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
     int hard)
 {
-    size_t  n, lower, upper, joint;
+    size_t                n, lower, upper, joint;
+    const unsigned char  *start;
 
     n = snx_scrub_len(p, end);
+    start = p;
 
-    if (n == 0 || snx_scrub_in(*p, "/({") || snx_scrub_done(p, end)) {
+    if (n == 0 || snx_scrub_in(*p, "/({};") || snx_scrub_done(p, end)) {
         return 0;
+    }
+
+    if (*p == '$') {
+        for (p++; p < end && (*p == '_' || (*p >= 'a' && *p <= 'z')); p++) {
+            /* void */
+        }
+
+        if (p == end) {
+            return 0;
+        }
     }
 
     lower = 0;
     upper = 0;
     joint = 0;
 
-    for ( /* void */ ; p < end; p++) {
+    for (p = start; p < end; p++) {
         if (snx_scrub_digit(*p) || *p >= 0x80
             || snx_scrub_in(*p, "!@#^*+=~["))
         {
@@ -343,22 +355,16 @@ snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
             return 0;
         }
 
-        lower += (*p >= 'a' && *p <= 'z') || *p == '_';
+        lower += (*p >= 'a' && *p <= 'z');
         upper += (*p >= 'A' && *p <= 'Z');
         joint += (*p == '-' || *p == '\'' || *p == '/');
-    }
-
-    p -= n;
-
-    if (*p == '$' && lower + 1 == n) {
-        return 0;
     }
 
     if (lower + upper + joint != n) {
         return n >= 8;
     }
 
-    if (lower != 0 && upper > (unsigned) snx_scrub_upper(*p)) {
+    if (lower != 0 && upper > (unsigned) snx_scrub_upper(*start)) {
         return 1;
     }
 

@@ -15,6 +15,7 @@
 #define SNX_USAGE_PIDS_N       512
 
 
+static snx_rc_t snx_walk_left(const snx_walk_t *w, uint32_t *left);
 static void snx_queue_usage_one(snx_segment_t *segment, uint32_t epoch,
     snx_queue_usage_t *usage);
 
@@ -139,11 +140,12 @@ snx_walk_begin(snx_walk_t *w, snx_segment_t *segment, uint32_t epoch)
 }
 
 
-snx_rc_t
-snx_walk_next(snx_walk_t *w, snx_walk_rec_t *r)
+/* SNX_OK when a record's head may follow, which left bytes hold. */
+
+static snx_rc_t
+snx_walk_left(const snx_walk_t *w, uint32_t *left)
 {
-    uint32_t  end, left;
-    uint64_t  head;
+    uint32_t  end;
 
     end = snx_mark_offset(w->tail);
 
@@ -157,15 +159,28 @@ snx_walk_next(snx_walk_t *w, snx_walk_rec_t *r)
         return SNX_INVALID;
     }
 
-    left = end - w->offset;
+    *left = end - w->offset;
 
-    if (left == 0) {
+    if (*left == 0) {
         return w->tail == snx_mark(w->epoch, w->records, end) ? SNX_DONE
                                                               : SNX_INVALID;
     }
 
-    if (left < sizeof(snx_rechead_t)) {
-        return SNX_INVALID;
+    return *left < sizeof(snx_rechead_t) ? SNX_INVALID : SNX_OK;
+}
+
+
+snx_rc_t
+snx_walk_next(snx_walk_t *w, snx_walk_rec_t *r)
+{
+    snx_rc_t  rc;
+    uint32_t  left;
+    uint64_t  head;
+
+    rc = snx_walk_left(w, &left);
+
+    if (rc != SNX_OK) {
+        return rc;
     }
 
     r->rec = snx_segment_record(w->segment, w->offset);
@@ -198,13 +213,22 @@ uint32_t
 snx_queue_used(const snx_queue_t *queue)
 {
     uint32_t  i, n, used;
+    uint64_t  bits;
 
     n = snx_queue_count(queue);
     used = 0;
 
-    for (i = 0; i < n; i++) {
-        used += atomic_load_explicit(&queue->used[i], memory_order_relaxed)
-                != 0;
+    for (i = 0; i < n; i += 64) {
+        bits = atomic_load_explicit(&queue->used[i / 64],
+                                    memory_order_relaxed);
+
+        /* nobody repairs bits behind the last segment */
+
+        if (n - i < 64) {
+            bits &= (1ull << (n - i)) - 1;
+        }
+
+        used += (uint32_t) __builtin_popcountll(bits);
     }
 
     return used;

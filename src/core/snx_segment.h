@@ -97,12 +97,12 @@ struct snx_queue_s {
     _Atomic uint64_t            process[SNX_PROCESSES_N];
 
     /*
-     * 1 when segment i is probably not free: a hint that spares producers
-     * the look into each segment.  State decides, sweeps repair.
+     * A bit per segment, 1 when it is probably not free: a hint that spares
+     * producers the look into each one.  State decides, sweeps repair.
      */
 
     alignas(SNX_CACHE_LINE)
-    _Atomic uint8_t             used[];
+    _Atomic uint64_t            used[];
 };
 
 
@@ -239,11 +239,49 @@ snx_queue_count(const snx_queue_t *queue)
 }
 
 
+/* Words of hints for so many segments. */
+
+static inline size_t
+snx_queue_words(size_t nsegments)
+{
+    return (nsegments + 63) / 64;
+}
+
+
 static inline size_t
 snx_queue_header_size(size_t nsegments)
 {
-    return (sizeof(snx_queue_t) + nsegments + SNX_CACHE_LINE - 1)
+    return (sizeof(snx_queue_t) + snx_queue_words(nsegments) * 8
+            + SNX_CACHE_LINE - 1)
            / SNX_CACHE_LINE * SNX_CACHE_LINE;
+}
+
+
+static inline int
+snx_queue_hint(const snx_queue_t *queue, uint32_t i)
+{
+    return atomic_load_explicit(&queue->used[i / 64], memory_order_relaxed)
+           >> i % 64 & 1;
+}
+
+
+/* Relaxed: wrong hints cost time, or a segment until the next sweep. */
+
+static inline void
+snx_queue_set_hint(snx_queue_t *queue, uint32_t i, int used)
+{
+    uint64_t  bit;
+
+    bit = 1ull << i % 64;
+
+    if (used) {
+        (void) atomic_fetch_or_explicit(&queue->used[i / 64], bit,
+                                        memory_order_relaxed);
+
+    } else {
+        (void) atomic_fetch_and_explicit(&queue->used[i / 64], ~bit,
+                                         memory_order_relaxed);
+    }
 }
 
 

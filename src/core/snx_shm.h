@@ -94,6 +94,7 @@ typedef struct {
     uint64_t           size;
     _Atomic uint32_t   generation;         /* configurations seen */
     _Atomic uint32_t   segments_corrupt;
+    _Atomic uint32_t   abandoned;          /* no new worker will use it */
     snx_lease_t        lease;
     snx_project_t      projects[SNX_DSNS_MAX_N];
 } snx_shm_t;

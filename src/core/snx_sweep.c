@@ -26,12 +26,14 @@ typedef struct {
 
 static int snx_census_lives(snx_census_t *census, uint32_t pid);
 static uint32_t snx_sweep_segment(snx_census_t *census, uint32_t i);
-static int snx_sweep_settle(snx_census_t *census, snx_walk_t *w);
+static int snx_sweep_idle(snx_census_t *census, snx_walk_t *w,
+    uint64_t *state);
+static int snx_sweep_settle(snx_census_t *census, snx_walk_t *w,
+    snx_segment_t *segment, uint32_t epoch);
 static int snx_sweep_record(snx_census_t *census, const snx_walk_rec_t *r);
 static void snx_sweep_advance(const snx_walk_t *w, uint64_t mark);
 static int snx_sweep_close(snx_segment_t *segment, uint64_t *state);
 static int snx_sweep_free(const snx_walk_t *w, uint64_t state);
-static void snx_sweep_hint(snx_queue_t *queue, uint32_t i, uint8_t used);
 
 
 static int
@@ -108,9 +110,9 @@ snx_queue_disown(snx_queue_t *queue, uint32_t pid)
 static uint32_t
 snx_sweep_segment(snx_census_t *census, uint32_t i)
 {
+    int             used;
     uint64_t        state;
     snx_walk_t      w;
-    snx_phase_t     phase;
     snx_segment_t  *segment;
 
     segment = snx_queue_segment(census->queue, i);
@@ -118,55 +120,57 @@ snx_sweep_segment(snx_census_t *census, uint32_t i)
     /* acquire: with OPEN and CLOSED comes the owner's last tail */
 
     state = atomic_load_explicit(&segment->state, memory_order_acquire);
-    phase = snx_state_phase(state);
+    used = snx_state_phase(state) != SNX_PHASE_FREE;
 
-    snx_sweep_hint(census->queue, i, phase != SNX_PHASE_FREE);
+    if (used != snx_queue_hint(census->queue, i)) {
+        snx_queue_set_hint(census->queue, i, used);
+    }
 
-    if (phase == SNX_PHASE_FREE) {
+    if (!used) {
         return 0;
     }
 
-    if (phase != SNX_PHASE_CLOSED
+    if (snx_state_phase(state) != SNX_PHASE_CLOSED
         && !snx_census_lives(census, snx_state_pid(state))
         && !snx_sweep_close(segment, &state))
     {
         return 0;
     }
 
-    snx_walk_begin(&w, segment, snx_epoch(state));
-
-    if (!snx_sweep_settle(census, &w)) {
+    if (!snx_sweep_settle(census, &w, segment, snx_epoch(state))
+        || !snx_sweep_idle(census, &w, &state)
+        || !snx_sweep_free(&w, state))
+    {
         return 0;
     }
 
-    phase = snx_state_phase(state);
-
-    if (phase == SNX_PHASE_BUSY) {
-        return 0;
-    }
-
-    if (phase == SNX_PHASE_OPEN) {
-
-        /* the owner may have written more until it lost the segment here */
-
-        if (!snx_sweep_close(segment, &state)) {
-            return 0;
-        }
-
-        snx_walk_begin(&w, segment, snx_epoch(state));
-
-        if (!snx_sweep_settle(census, &w)) {
-            return 0;
-        }
-    }
-
-    if (!snx_sweep_free(&w, state)) {
-        return 0;
-    }
-
-    snx_sweep_hint(census->queue, i, 0);
+    snx_queue_set_hint(census->queue, i, 0);
 
     return 1;
+}
+
+
+/*
+ * All in the segment is done: takes it from an owner that is not writing.
+ * Returns whether it is CLOSED and still all is done.
+ */
+
+static int
+snx_sweep_idle(snx_census_t *census, snx_walk_t *w, uint64_t *state)
+{
+    if (snx_state_phase(*state) == SNX_PHASE_CLOSED) {
+        return 1;
+    }
+
+    if (snx_state_phase(*state) == SNX_PHASE_BUSY
+        || !snx_sweep_close(w->segment, state))
+    {
+        return 0;
+    }
+
+    /* the owner may have written more until it lost the segment here */
+
+    return snx_sweep_settle(census, w, w->segment, w->epoch);
 }
 
 
@@ -176,12 +180,15 @@ snx_sweep_segment(snx_census_t *census, uint32_t i)
  */
 
 static int
-snx_sweep_settle(snx_census_t *census, snx_walk_t *w)
+snx_sweep_settle(snx_census_t *census, snx_walk_t *w, snx_segment_t *segment,
+    uint32_t epoch)
 {
     int             settled;
     snx_rc_t        rc;
     uint64_t        head, mark;
     snx_walk_rec_t  r;
+
+    snx_walk_begin(w, segment, epoch);
 
     settled = 1;
     mark = snx_mark(w->epoch, w->records, w->offset);
@@ -314,15 +321,4 @@ snx_sweep_free(const snx_walk_t *w, uint64_t state)
     return atomic_compare_exchange_strong_explicit(&w->segment->state, &state,
                             empty, memory_order_release,
                             memory_order_relaxed);
-}
-
-
-/* Relaxed: wrong hints cost time or a segment until the next sweep. */
-
-static void
-snx_sweep_hint(snx_queue_t *queue, uint32_t i, uint8_t used)
-{
-    if (atomic_load_explicit(&queue->used[i], memory_order_relaxed) != used) {
-        atomic_store_explicit(&queue->used[i], used, memory_order_relaxed);
-    }
 }

@@ -187,6 +187,7 @@ static void
 ngx_sentry_pack_fingerprint(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     char                       buf[2 * SNX_NAME_MAX];
+    size_t                     len;
     ngx_str_t                  value;
     ngx_uint_t                 i;
     snx_text_t                 text;
@@ -200,7 +201,10 @@ ngx_sentry_pack_fingerprint(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
             if (ngx_http_complex_value(event->request, &cv[i], &value)
                 == NGX_OK)
             {
-                snx_rec_str(rec, SNX_F_FINGERPRINT, ngx_sentry_str(&value));
+                len = snx_scrub_text(&event->conf->scrub,
+                                     ngx_sentry_str(&value), buf,
+                                     sizeof(buf));
+                snx_rec_str(rec, SNX_F_FINGERPRINT, snx_str(buf, len));
             }
         }
 

@@ -43,6 +43,7 @@ static void ngx_sentry_process_stop(ngx_sentry_worker_t *worker,
     ngx_msec_t timeout);
 static void ngx_sentry_process_message(const snx_sender_msg_t *msg,
     void *data);
+static void ngx_sentry_process_left(uint32_t records);
 static void ngx_sentry_process_seed(ngx_sentry_worker_t *worker);
 static ngx_int_t ngx_sentry_process_conf(ngx_cycle_t *cycle,
     ngx_sentry_worker_t *worker);
@@ -296,7 +297,9 @@ ngx_sentry_process_message(const snx_sender_msg_t *msg, void *data)
 void
 ngx_sentry_process_exit(ngx_cycle_t *cycle)
 {
+    uint32_t              left;
     uint64_t              end, now;
+    ngx_uint_t            round;
     snx_queue_usage_t     usage;
     ngx_sentry_worker_t  *worker;
 
@@ -318,9 +321,10 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
         ngx_del_timer(&worker->tick);
     }
 
+    left = 0;
     end = snx_process_now_ms() + worker->conf->shutdown_timeout;
 
-    for ( ;; ) {
+    for (round = 0; /* void */ ; round++) {
         now = snx_process_now_ms();
 
         if (worker->sender) {
@@ -329,15 +333,35 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
 
         snx_queue_usage(snx_shm_queue(worker->conf->shm), &usage);
 
-        if (usage.pending == 0 || snx_process_now_ms() >= end
+        /* once more for what came meanwhile, not for what cannot be sent */
+
+        if (usage.pending == left || snx_process_now_ms() >= end
             || snx_sender_start(&worker->sender, &worker->sender_conf)
                != SNX_OK)
         {
             break;
         }
+
+        left = usage.pending;
+    }
+
+    if (usage.pending
+        && snx_queue_leave(snx_shm_queue(worker->conf->shm),
+                           worker->sender_conf.pid, snx_process_alive, NULL)
+        && atomic_exchange(&worker->conf->shm->abandoned, 0))
+    {
+        ngx_sentry_process_left(usage.pending);
     }
 
     ngx_sentry_worker = NULL;
+}
+
+
+static void
+ngx_sentry_process_left(uint32_t records)
+{
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "sentry: %uD records left in the queue were lost", records);
 }
 
 
@@ -373,9 +397,7 @@ ngx_sentry_process_master_exit(ngx_cycle_t *cycle)
     snx_queue_usage(snx_shm_queue(smcf->shm), &usage);
 
     if (usage.pending) {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "sentry: %uD records left in the queue were lost",
-                      usage.pending);
+        ngx_sentry_process_left(usage.pending);
     }
 }
 

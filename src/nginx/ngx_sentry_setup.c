@@ -17,6 +17,8 @@ static ngx_int_t ngx_sentry_setup_zone(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf);
 static ngx_int_t ngx_sentry_setup_init_zone(ngx_shm_zone_t *zone, void *data);
 static void ngx_sentry_setup_projects(ngx_sentry_main_conf_t *smcf);
+static void ngx_sentry_setup_abandon(ngx_cycle_t *cycle,
+    ngx_sentry_main_conf_t *smcf);
 static void ngx_sentry_setup_notice(ngx_cycle_t *cycle,
     ngx_sentry_loc_conf_t *slcf);
 
@@ -189,9 +191,10 @@ ngx_sentry_setup_announce(ngx_cycle_t *cycle)
     ngx_http_core_srv_conf_t   **cscfp;
     ngx_http_core_main_conf_t   *cmcf;
 
-    ngx_sentry_process_renew(cycle);
-
     smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_sentry_module);
+
+    ngx_sentry_setup_abandon(cycle, smcf);
+    ngx_sentry_process_renew(cycle);
 
     if (smcf == NULL || smcf->zone == NULL || ngx_test_config) {
         return NGX_OK;
@@ -227,6 +230,29 @@ ngx_sentry_setup_announce(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * The old shared memory when this configuration does not take it over: its
+ * queue is for the old workers alone, the last of them tells what is lost.
+ */
+
+static void
+ngx_sentry_setup_abandon(ngx_cycle_t *cycle, ngx_sentry_main_conf_t *smcf)
+{
+    ngx_sentry_main_conf_t  *old;
+
+    if (cycle->old_cycle == NULL || cycle->old_cycle->conf_ctx == NULL) {
+        return;
+    }
+
+    old = ngx_http_cycle_get_module_main_conf(cycle->old_cycle,
+                                              ngx_sentry_module);
+
+    if (old && old->shm && (smcf == NULL || smcf->shm != old->shm)) {
+        atomic_store(&old->shm->abandoned, 1);
+    }
 }
 
 

@@ -13,9 +13,8 @@
 #define SNX_ENVELOPE_TEXT_MAX    200
 
 /*
- * Measured on events of 2 to 5 KB (t/bench): level 1 costs a third of level
- * 6 and is 5 % larger; a 32 KB window and 16 KB of hash are as good as the
- * defaults at this size and cheaper to reset.
+ * Measured on an event of 3.5 KB: level 1 makes 1614 bytes in 47 us, level 6
+ * 1528 in 65, level 9 no less; a smaller window or hash changes nothing.
  */
 #define SNX_GZIP_LEVEL           1
 #define SNX_GZIP_WINDOW          (15 + 16)     /* + 16: gzip's wrapping */

@@ -338,7 +338,8 @@ EOC
 
 # What an nginx.conf is made of: main, events, http, server (text), location
 # (text, or a list of texts); log_level; marker => 0 leaves out the server
-# that marker() and status() use; servers: further server blocks.
+# that marker() and status() use; servers: further server blocks; sentry => 0:
+# no directive of ours.
 
 sub conf {
     my ($self, %conf) = @_;
@@ -360,7 +361,7 @@ sub _conf_text {
     $locations = [ $locations ] if !ref $locations;
     $locations = join "\n        ", map { "location $_" } @$locations;
 
-    if ($self->{sentry}) {
+    if ($self->{sentry} && ($conf{sentry} // 1)) {
         $sentry = "sentry_dsn %%DSN%%;\n"
             if $conf{http} !~ /^\s*sentry_dsn\s/m && $conf{dsn} // 1;
         $sentry .= "    sentry_flush_interval 50ms;\n"

@@ -292,7 +292,7 @@ util_all_free(const snx_queue_t *queue)
         state = atomic_load(&segment->state);
         tail = atomic_load(&segment->tail);
 
-        if (snx_low(state) != 0 || tail != state || queue->used[i] != 0) {
+        if (snx_low(state) != 0 || tail != state || snx_queue_hint(queue, i)) {
             return 0;
         }
     }

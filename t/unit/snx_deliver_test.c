@@ -258,6 +258,7 @@ test_attempts(void)
     room_wait(&room, room_lost(&room, 0, SNX_LOST_NETWORK_ERROR) == 1);
     is_int(room_lost(&room, 0, SNX_LOST_NETWORK_ERROR), 1,
            "given up after ten attempts");
+    is_int(room.project[0]->counters.retries, 1, "and not after eleven");
     close_with(NULL, "after giving up");
     (void) close(fd);
 }

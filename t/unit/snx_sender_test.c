@@ -28,6 +28,7 @@ static void test_lease_lost(void);
 static void test_stop_flushes(void);
 static void test_stop_hang(void);
 static void test_stop_unreachable(void);
+static void test_stop_probes(void);
 static void test_stop_idle(void);
 static void test_idle_cost(void);
 static void test_restart(void);
@@ -48,6 +49,7 @@ main(void)
     test_stop_flushes();
     test_stop_hang();
     test_stop_unreachable();
+    test_stop_probes();
     test_stop_idle();
     test_idle_cost();
     test_restart();
@@ -399,8 +401,10 @@ test_stop_hang(void)
 static void
 test_stop_unreachable(void)
 {
-    int       fd, port, ms;
-    uint32_t  left;
+    int                  fd, port, ms;
+    uint32_t             left, lost;
+    snx_queue_rec_t      rec;
+    snx_queue_cursor_t   cursor;
 
     fd = http_bind(&port);
     room_open(&room, 1 << 20);
@@ -415,6 +419,12 @@ test_stop_unreachable(void)
     is_int(room_said(&room, 5, "unreachable"), 1, "told once");
     room_balance(&room, "while Sentry is away");
 
+    memset(&cursor, 0, sizeof(cursor));
+    (void) snx_queue_next(snx_shm_queue(room.shm), SNX_LANE_ERRORS, &cursor,
+                          room.conf.pid, &rec, &lost);
+    ok(rec.attempts > 0, "attempts are counted");
+    snx_queue_release(&rec, 0);
+
     (void) room_start(&room);
     ms = room_stop(&room, 5000, &left);
     ok(ms < 500, "nor right after the start (%d)", ms);
@@ -424,20 +434,54 @@ test_stop_unreachable(void)
 }
 
 
+/* Sentry was away for a moment; the end does not wait for the next try. */
+
+static void
+test_stop_probes(void)
+{
+    int       ms;
+    http_t   *http;
+
+    static const char *const  steps[] = { HTTP_CLOSE, HTTP_OK, NULL };
+
+    http = http_start(HTTP_OK);
+    http_script(http, steps);
+    room_open(&room, 1 << 20);
+    room_project(&room, 0, http->port);
+    (void) room_put(&room, 0, 1);
+    (void) room_start(&room);
+    room_wait(&room, room_said(&room, 5, "sentry1/1 is unreachable: "));
+    (void) room_put(&room, 0, 30);
+
+    ms = room_stop(&room, 5000, NULL);
+    is_int(room_delivered(&room, 0), 31, "at the end it is tried once more");
+    ok(ms < 700, "without delay (%d)", ms);
+    room_balance(&room, "after the last try");
+    room_close(&room);
+    http_stop(http);
+}
+
+
 static void
 test_stop_idle(void)
 {
-    int  ms;
+    int  i, ms;
 
     room_open(&room, 1 << 20);
     (void) room_start(&room);
     ms = room_stop(&room, 5000, NULL);
     ok(ms < 500, "stopped right after the start (%d)", ms);
 
-    (void) room_start(&room);
-    http_sleep(150);
-    ms = room_stop(&room, 5000, NULL);
-    ok(ms < 100, "woken up to stop (%d)", ms);
+    room.conf.flush_ms = 500;
+    ms = 0;
+
+    for (i = 0; i < 10; i++) {
+        (void) room_start(&room);
+        http_sleep(30);
+        ms += room_stop(&room, 5000, NULL);
+    }
+
+    ok(ms < 200, "woken up to stop (%d)", ms);
 
     (void) room_start(&room);
     ms = room_stop(&room, 0, NULL);

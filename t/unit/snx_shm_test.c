@@ -121,6 +121,11 @@ test_projects(void)
        "found again");
     is_str(snx_cstr(a->label), "h/1", "with the label it had");
 
+    a = snx_shm_project(shm, snx_cstr("https://k2@h/1"), snx_cstr("h/1"));
+    is_str(snx_cstr(a->label), "h/1 #2", "another key of it");
+    a = snx_shm_project(shm, snx_cstr("https://k3@h/1"), snx_cstr("h/1"));
+    is_str(snx_cstr(a->label), "h/1 #3", "and another");
+
     ok(snx_shm_project(shm, snx_str(NULL, 0), snx_cstr("x")) == NULL,
        "no DSN");
 
@@ -134,7 +139,7 @@ test_projects(void)
     ok(a != NULL && strlen(a->label) == sizeof(a->label) - 1,
        "the longest one, its label cut");
 
-    for (i = 3; i < SNX_DSNS_MAX_N; i++) {
+    for (i = 5; i < SNX_DSNS_MAX_N; i++) {
         (void) snprintf(dsn, sizeof(dsn), "https://k@h/%u", i + 100);
 
         if (snx_shm_project(shm, snx_cstr(dsn), snx_cstr("x")) == NULL) {

@@ -297,7 +297,7 @@ test_hints(void)
     snx_lane_open(&a, queue, 1, 1);
     (void) util_put(&a, SNX_LANE_ERRORS, 1, 1, 20000);
 
-    memset((void *) &queue->used[0], 1, SEGMENTS);
+    memset((void *) &queue->used[0], 0xff, 8);
     is_int(util_put(&a, SNX_LANE_ERRORS, 1, 2, 20000), SNX_FULL,
            "free segments with wrong hints are not found");
 
@@ -308,7 +308,7 @@ test_hints(void)
                "but after a sweep they are");
     }
 
-    memset((void *) &queue->used[0], 0, SEGMENTS);
+    memset((void *) &queue->used[0], 0, 8);
     is_int(util_put(&a, SNX_LANE_ERRORS, 1, 9, 20000), SNX_FULL,
            "a hint makes nothing free");
 
