@@ -45,11 +45,13 @@ reload(http => 'sentry_dsn %%DSN_2%%;');
 boom('after', 3);
 
 is_deeply(arrived('before', project => 1), [ 40, 1 ], 'DSN: old as before');
-is_deeply(arrived('after', project => 2, n => 3), [ 3, 1 ], 'DSN: new with the new');
+is_deeply(arrived('after', project => 2, n => 3), [ 3, 1 ],
+          'DSN: new with the new');
 is_deeply([ arrived('after', project => 1)->[0],
             arrived('before', project => 2)->[0] ], [ 0, 0 ],
           'DSN: none with the other one');
-is(scalar(grep { /project 2,/ } $t->log_lines(qr/reporting to/)), 1, 'DSN: said');
+is(scalar(grep { /project 2,/ } $t->log_lines(qr/reporting to/)), 1,
+   'DSN: said');
 
 
 # the directives
@@ -120,7 +122,7 @@ $t->signal('HUP');
 ok(wait_for(sub { $t->log() =~ /emerg.*"sentry_queue" must be/ }),
    'wrong: refused');
 boom('wrong', 3);
-is_deeply([ arrived('good'), arrived('wrong', n => 3) ], [ [ 3, 1 ], [ 3, 1 ] ],
+is_deeply([ map { arrived($_, n => 3) } qw/ good wrong / ], [ [ 3, 1 ], [ 3, 1 ] ],
           'wrong: all goes on');
 
 

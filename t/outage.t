@@ -169,6 +169,10 @@ sub check {
     is(keys %ids, $n, "$name: all arrived");
     cmp_ok(@$events - $n, '<=', $twice, "$name: once");
 
+    # what the sender says gets into the log twice a second
+
+    wait_for(sub { 2 <= (() = state_lines($t, $i)) });
+
     my @lines = map { s/sentry: \S+ is (\w+).*/$1/r } state_lines($t, $i);
 
     is_deeply(\@lines, [ '[warn] unreachable', '[notice] reachable' ],

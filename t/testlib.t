@@ -144,7 +144,7 @@ sub child {
 
         $t->secrets('S3CR3T_1')->sentry();
         $t->write_file_expand('nginx.conf', '%%GLOBALS%% events { }
-            http { server { listen 127.0.0.1:8080; } }');
+            http { %%GLOBALS_HTTP%% server { listen 127.0.0.1:8080; } }');
         $t->run();
         ok(1, 'runs');
 

@@ -220,7 +220,10 @@ snx_lane_put(snx_lane_t *lane, snx_lane_class_t class, uint16_t kind,
     snx_rc_t          rc;
     snx_lane_open_t  *o;
 
-    if (len > SNX_RECORD_MAX - sizeof(snx_rechead_t)) {
+    _Static_assert(SNX_PAYLOAD_MAX + sizeof(snx_rechead_t) == SNX_RECORD_MAX,
+                   "a full payload must fit");
+
+    if (len > SNX_PAYLOAD_MAX) {
         return SNX_TOO_BIG;
     }
 

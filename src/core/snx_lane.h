@@ -52,6 +52,7 @@
 #define SNX_SEGMENT_SIZE       32768
 #define SNX_SEGMENTS_MIN_N     8
 #define SNX_CLAIM_DONE         0xffffffffu
+#define SNX_PAYLOAD_MAX        (SNX_RECORD_MAX - 16)   /* without its head */
 
 
 /* Priority classes; each has its own lanes, drained in this order. */

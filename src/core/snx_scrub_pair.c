@@ -467,7 +467,9 @@ snx_scrub_pair_user(snx_scrub_text_t *t, const snx_scrub_word_t *w)
 {
     const unsigned char  *p;
 
-    if (w->path || !w->colon || w->spaced || w->value != w->end + 1) {
+    if (w->path || !w->colon || w->spaced || w->value != w->end + 1
+        || snx_scrub_done(w->p, w->end))
+    {
         return NULL;
     }
 

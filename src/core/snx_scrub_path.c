@@ -22,9 +22,9 @@
 typedef struct {
     const snx_scrub_t    *scrub;
     snx_scrub_out_t      *out;
-    unsigned              near:2;      /* segments that may be a token */
-    unsigned              hard:1;      /* the word before was a hard one */
-    unsigned              host:2;      /* a host is next */
+    unsigned              near;        /* segments that may be a token */
+    unsigned              hard;        /* the word before was a hard one */
+    unsigned              host;        /* whether a host is next */
 } snx_scrub_path_t;
 
 
@@ -88,6 +88,10 @@ snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
             || (path.host == SNX_SCRUB_HOST_MAYBE && snx_scrub_user(p, end)))
         {
             p = snx_scrub_write_host(scrub, out, p, end);
+
+            if (path.near && (p == end || *p == '/' || *p == '\\')) {
+                path.near--;
+            }
         }
 
         path.host = SNX_SCRUB_HOST_NONE;

@@ -163,7 +163,7 @@ snx_scrub_text_slash(snx_scrub_text_t *t, const unsigned char *p)
 
     host = snx_scrub_host(p, t->end);
 
-    if (host == NULL
+    if (host == NULL || snx_scrub_starts(host, t->end, SNX_FILTERED)
         || snx_scrub_user(host, snx_scrub_value_url(p, t->end)))
     {
         return snx_scrub_text_url(t, p);

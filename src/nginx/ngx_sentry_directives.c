@@ -55,7 +55,6 @@ ngx_sentry_set_environment(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_sentry_loc_conf_t *slcf = conf;
 
-    size_t      i;
     ngx_str_t  *value;
 
     if (slcf->environment.data) {
@@ -64,27 +63,36 @@ ngx_sentry_set_environment(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (value[1].len == 0 || value[1].len > NGX_SENTRY_ENVIRONMENT_MAX
-        || ngx_sentry_eq(&value[1], "None"))
-    {
-        goto invalid;
-    }
-
-    for (i = 0; i < value[1].len; i++) {
-        if (value[1].data[i] <= ' ' || value[1].data[i] == '/') {
-            goto invalid;
-        }
+    if (!ngx_sentry_is_environment(&value[1])) {
+        return ngx_sentry_refuse(cf, "\"sentry_environment\" must be "
+                                 NGX_SENTRY_ENVIRONMENT_RULE ", got \"%V\"",
+                                 &value[1]);
     }
 
     slcf->environment = value[1];
 
     return NGX_CONF_OK;
+}
 
-invalid:
 
-    return ngx_sentry_refuse(cf, "\"sentry_environment\" must be 1 to 64 "
-                             "characters without blanks and \"/\", and not "
-                             "\"None\", got \"%V\"", &value[1]);
+ngx_int_t
+ngx_sentry_is_environment(ngx_str_t *value)
+{
+    size_t  i;
+
+    if (value->len == 0 || value->len > NGX_SENTRY_ENVIRONMENT_MAX
+        || ngx_sentry_eq(value, "None"))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] <= ' ' || value->data[i] == '/') {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -93,7 +101,6 @@ ngx_sentry_set_release(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_sentry_loc_conf_t *slcf = conf;
 
-    size_t      i;
     ngx_str_t  *value;
 
     if (slcf->release.data) {
@@ -102,31 +109,39 @@ ngx_sentry_set_release(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (value[1].len == 0 || value[1].len > NGX_SENTRY_RELEASE_MAX
-        || ngx_sentry_eq(&value[1], ".") || ngx_sentry_eq(&value[1], "..")
-        || ngx_sentry_eq(&value[1], " "))
-    {
-        goto invalid;
-    }
-
-    for (i = 0; i < value[1].len; i++) {
-        if (value[1].data[i] < ' ' || value[1].data[i] == '/'
-            || value[1].data[i] == '\\')
-        {
-            goto invalid;
-        }
+    if (!ngx_sentry_is_release(&value[1])) {
+        return ngx_sentry_refuse(cf, "\"sentry_release\" must be "
+                                 NGX_SENTRY_RELEASE_RULE ", got \"%V\"",
+                                 &value[1]);
     }
 
     slcf->release = value[1];
 
     return NGX_CONF_OK;
+}
 
-invalid:
 
-    return ngx_sentry_refuse(cf, "\"sentry_release\" must be 1 to 200 "
-                             "characters without line breaks, tabs, \"/\" "
-                             "and \"\\\", and not \".\" or \"..\", got "
-                             "\"%V\"", &value[1]);
+ngx_int_t
+ngx_sentry_is_release(ngx_str_t *value)
+{
+    size_t  i;
+
+    if (value->len == 0 || value->len > NGX_SENTRY_RELEASE_MAX
+        || ngx_sentry_eq(value, ".") || ngx_sentry_eq(value, "..")
+        || ngx_sentry_eq(value, " "))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < ' ' || value->data[i] == '/'
+            || value->data[i] == '\\')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

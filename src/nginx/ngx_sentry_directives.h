@@ -20,6 +20,16 @@
      (char *) NGX_CONF_ERROR)
 
 
+/* What a value must be, the same for a directive and its variable. */
+
+#define NGX_SENTRY_ENVIRONMENT_RULE                                           \
+    "1 to 64 characters without blanks and \"/\", and not \"None\""
+
+#define NGX_SENTRY_RELEASE_RULE                                               \
+    "1 to 200 characters without line breaks, tabs, \"/\" and \"\\\", and "    \
+    "not \".\" or \"..\""
+
+
 static ngx_inline ngx_int_t
 ngx_sentry_eq(ngx_str_t *a, const char *z)
 {
@@ -29,6 +39,9 @@ ngx_sentry_eq(ngx_str_t *a, const char *z)
 
 ngx_int_t ngx_sentry_complex(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_complex_value_t *cv);
+
+ngx_int_t ngx_sentry_is_environment(ngx_str_t *value);
+ngx_int_t ngx_sentry_is_release(ngx_str_t *value);
 
 /* Makes the list unless it is there already. */
 char *ngx_sentry_list(ngx_conf_t *cf, ngx_array_t **list, size_t size);

@@ -10,9 +10,12 @@
 
 
 #include "ngx_sentry.h"
+#include "ngx_sentry_directives.h"
 #include "snx_text.h"
 
 
+static ngx_int_t ngx_sentry_env_names_ok(ngx_conf_t *cf,
+    ngx_sentry_env_t *env);
 static ngx_int_t ngx_sentry_env_str(ngx_conf_t *cf, const char *name,
     ngx_str_t *value);
 static ngx_int_t ngx_sentry_env_rate(ngx_conf_t *cf, const char *name,
@@ -54,13 +57,38 @@ ngx_sentry_env_read(ngx_conf_t *cf, ngx_sentry_env_t *env)
         || ngx_sentry_env_flag(cf, "SENTRY_DEBUG", &env->debug) != NGX_OK
         || ngx_sentry_env_flag(cf, "SENTRY_ENABLED", &enabled) != NGX_OK
         || ngx_sentry_env_flag(cf, "SENTRY_ENABLE_TRACING", &tracing)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_sentry_env_names_ok(cf, env) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     env->disabled = (enabled == 0);
     env->tracing_disabled = (tracing == 0);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sentry_env_names_ok(ngx_conf_t *cf, ngx_sentry_env_t *env)
+{
+    if (env->environment.len && !ngx_sentry_is_environment(&env->environment))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "environment variable \"SENTRY_ENVIRONMENT\" must "
+                           "be " NGX_SENTRY_ENVIRONMENT_RULE ", got \"%V\"",
+                           &env->environment);
+        return NGX_ERROR;
+    }
+
+    if (env->release.len && !ngx_sentry_is_release(&env->release)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "environment variable \"SENTRY_RELEASE\" must be "
+                           NGX_SENTRY_RELEASE_RULE ", got \"%V\"",
+                           &env->release);
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }

@@ -19,6 +19,9 @@
 /* between two lines about a queue that stays full */
 #define NGX_SENTRY_OVERFLOW_MS  60000
 
+/* the master kills 3 s after TERM whoever is still there */
+#define NGX_SENTRY_TERM_MS      2500
+
 
 struct ngx_sentry_worker_s {
     ngx_sentry_main_conf_t  *conf;
@@ -31,7 +34,7 @@ struct ngx_sentry_worker_s {
     uint64_t                 overflow;     /* losses that were told */
     uint64_t                 overflow_ms;  /* not to be told before */
     unsigned                 sick:1;       /* no thread could be started */
-    unsigned char            buf[SNX_RECORD_MAX];
+    unsigned char            buf[SNX_PAYLOAD_MAX];
 };
 
 
@@ -322,13 +325,17 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
     }
 
     left = 0;
-    end = snx_process_now_ms() + worker->conf->shutdown_timeout;
+    end = snx_process_now_ms()
+          + (ngx_terminate ? ngx_min(worker->conf->shutdown_timeout,
+                                     NGX_SENTRY_TERM_MS)
+                           : worker->conf->shutdown_timeout);
 
     for (round = 0; /* void */ ; round++) {
         now = snx_process_now_ms();
 
         if (worker->sender) {
             ngx_sentry_process_stop(worker, now < end ? end - now : 0);
+            ngx_time_update();
         }
 
         snx_queue_usage(snx_shm_queue(worker->conf->shm), &usage);

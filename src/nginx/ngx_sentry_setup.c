@@ -33,6 +33,12 @@ ngx_sentry_setup(ngx_conf_t *cf)
 
     smcf = ngx_http_conf_get_module_main_conf(cf, ngx_sentry_module);
 
+    /* SENTRY_ENABLED=false is to be kept as well */
+
+    if (ngx_sentry_env_keep(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (smcf->env.disabled
         || (smcf->dsns.nelts == 0 && smcf->spotlight.len == 0
             && !smcf->handlers))
@@ -40,8 +46,7 @@ ngx_sentry_setup(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_sentry_env_keep(cf) != NGX_OK
-        || ngx_sentry_setup_zone(cf, smcf) != NGX_OK
+    if (ngx_sentry_setup_zone(cf, smcf) != NGX_OK
         || ngx_sentry_setup_handler(cf, NGX_HTTP_REWRITE_PHASE,
                                     ngx_sentry_capture_remember)
            != NGX_OK

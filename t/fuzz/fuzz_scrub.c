@@ -15,7 +15,6 @@
 #include "snx_scrub.h"
 
 
-
 #define FUZZ_IN_MAX            8192
 #define FUZZ_OUT_MAX           (FUZZ_IN_MAX * 12)
 

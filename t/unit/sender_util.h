@@ -282,4 +282,38 @@ room_wait_more(room_t *room)
 }
 
 
+/* A room with one project, whose Sentry answers with step. */
+
+static TAP_UNUSED room_t  room;
+
+
+static TAP_UNUSED http_t *
+open_with(const char *step)
+{
+    http_t  *http;
+
+    http = http_start(step);
+    room_open(&room, 1 << 20);
+    room_project(&room, 0, http->port);
+
+    return http;
+}
+
+
+static TAP_UNUSED void
+close_with(http_t *http, const char *when)
+{
+    if (room.sender != NULL) {
+        (void) room_stop(&room, 1000, NULL);
+    }
+
+    room_balance(&room, when);
+    room_close(&room);
+
+    if (http != NULL) {
+        http_stop(http);
+    }
+}
+
+
 #endif /* SENDER_UTIL_H_INCLUDED */

@@ -34,9 +34,6 @@ static void test_idle_cost(void);
 static void test_restart(void);
 
 
-static room_t  room;
-
-
 int
 main(void)
 {

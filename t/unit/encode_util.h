@@ -1,0 +1,100 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * What the tests of encoding share: a record made field by field, and its
+ * event as a tree.
+ */
+
+
+#ifndef ENCODE_UTIL_H_INCLUDED
+#define ENCODE_UTIL_H_INCLUDED
+
+
+#include "event_util.h"
+
+
+static snx_fields_t      fields;
+static snx_encode_t      encode;
+static snx_rec_writer_t  writer;
+static unsigned char     record[SNX_RECORD_MAX];
+static char              out[SNX_ENCODE_MAX + 1];
+
+
+/* A record with an event id and what the test adds. */
+
+static TAP_UNUSED void
+begin(void)
+{
+    snx_rec_begin(&writer, record, sizeof(record));
+    snx_rec_str(&writer, SNX_F_EVENT_ID, snx_cstr(UTIL_ID));
+}
+
+
+static TAP_UNUSED void
+add(snx_field_id_t id, const char *value)
+{
+    snx_rec_str(&writer, id, snx_cstr(value));
+}
+
+
+static TAP_UNUSED void
+add_pair(snx_field_id_t id, const char *key, const char *value)
+{
+    snx_rec_pair(&writer, id, snx_cstr(key), snx_cstr(value));
+}
+
+
+/* The event of a record as a tree; NULL when it is not good JSON. */
+
+static TAP_UNUSED cJSON *
+event_of(size_t len)
+{
+    size_t     n;
+    cJSON     *tree;
+    snx_rc_t   rc;
+
+    rc = snx_fields_read(&fields, snx_str(record, len));
+
+    if (rc == SNX_OK) {
+        rc = snx_encode_event(&encode, &fields, UTIL_TIME_US, out,
+                              SNX_ENCODE_MAX, &n);
+    }
+
+    if (rc != SNX_OK) {
+        printf("# code %d\n", rc);
+        return NULL;
+    }
+
+    out[n] = '\0';
+
+    if (strlen(out) != n || !snx_text_valid(snx_str(out, n))) {
+        printf("# not valid UTF-8\n");
+        return NULL;
+    }
+
+    tree = cJSON_Parse(out);
+
+    if (tree == NULL) {
+        printf("# not JSON: %.200s\n", cJSON_GetErrorPtr());
+    }
+
+    return tree;
+}
+
+
+static TAP_UNUSED cJSON *
+event(void)
+{
+    return event_of(snx_rec_end(&writer));
+}
+
+
+static TAP_UNUSED void
+is_at(const cJSON *tree, const char *path, const char *expected)
+{
+    is_str(snx_cstr(util_text_at(tree, path)), expected, path);
+}
+
+
+#endif /* ENCODE_UTIL_H_INCLUDED */
