@@ -106,7 +106,9 @@ for (
     reload(@conf);
     wait_for(sub { lost() > $before }, 3);
 
-    is_deeply([ (lost())[$before .. $#{[ lost() ]}] ], [ 30 ],
+    my @lost = lost();
+
+    is_deeply([ @lost[$before .. $#lost] ], [ 30 ],
               "$what, Sentry is dead: told how many are lost, once");
 }
 
@@ -122,8 +124,8 @@ $t->signal('HUP');
 ok(wait_for(sub { $t->log() =~ /emerg.*"sentry_queue" must be/ }),
    'wrong: refused');
 boom('wrong', 3);
-is_deeply([ map { arrived($_, n => 3) } qw/ good wrong / ], [ [ 3, 1 ], [ 3, 1 ] ],
-          'wrong: all goes on');
+is_deeply([ map { arrived($_, n => 3) } qw/ good wrong / ],
+          [ [ 3, 1 ], [ 3, 1 ] ], 'wrong: all goes on');
 
 
 sub boom {

@@ -81,7 +81,8 @@ ok(wait_for(sub { $t->worker_pids(master => $old) == 2 }),
    'rollback: old workers again');
 
 $t->signal('QUIT', $new);
-ok(wait_for(sub { ($t->nginx_pid() // 0) == $old }), 'rollback: the old master');
+ok(wait_for(sub { ($t->nginx_pid() // 0) == $old }),
+   'rollback: the old master');
 
 $seen = keys %{paths($t)};
 ok(wait_for(sub { keys %{paths($t)} > $seen + 50 }), 'rollback: it goes on');

@@ -275,8 +275,12 @@ void snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 const unsigned char *snx_scrub_host(const unsigned char *p,
     const unsigned char *end);
 
-/* Whether the host at p has userinfo, perhaps cut off before its "@". */
-int snx_scrub_user(const unsigned char *p, const unsigned char *end);
+/*
+ * The "@" that ends the userinfo at p; the host's end when that was cut off
+ * before its "@"; NULL when there is none.
+ */
+const unsigned char *snx_scrub_user(const unsigned char *p,
+    const unsigned char *end);
 
 /* host[:port] with what stands before "@"; returns where it ended. */
 const unsigned char *snx_scrub_write_host(const snx_scrub_t *scrub,

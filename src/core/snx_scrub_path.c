@@ -85,7 +85,8 @@ snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 
     while (p < end && !out->full) {
         if (path.host == SNX_SCRUB_HOST
-            || (path.host == SNX_SCRUB_HOST_MAYBE && snx_scrub_user(p, end)))
+            || (path.host == SNX_SCRUB_HOST_MAYBE
+                && snx_scrub_user(p, end) != NULL))
         {
             p = snx_scrub_write_host(scrub, out, p, end);
 

@@ -154,24 +154,31 @@ snx_scrub_text_letter(unsigned char c)
 }
 
 
-/* A path, or a host with userinfo; else "//" may begin a comment. */
+/* A path, or "//" with userinfo; else "//" may begin a comment. */
 
 static const unsigned char *
 snx_scrub_text_slash(snx_scrub_text_t *t, const unsigned char *p)
 {
-    const unsigned char  *host;
+    const unsigned char  *host, *end, *at;
 
     host = snx_scrub_host(p, t->end);
 
-    if (host == NULL || snx_scrub_starts(host, t->end, SNX_FILTERED)
-        || snx_scrub_user(host, snx_scrub_value_url(p, t->end)))
-    {
+    if (host == NULL) {
         return snx_scrub_text_url(t, p);
     }
 
     snx_scrub_copy(t->out, p, host);
 
-    return host;
+    end = snx_scrub_value_url(p, t->end);
+    at = (end > host) ? snx_scrub_user(host, end) : NULL;
+
+    if (at == NULL) {
+        return host;
+    }
+
+    snx_scrub_filtered(t->out);
+
+    return (at < end && *at == '@') ? at : end;
 }
 
 

@@ -251,15 +251,22 @@ snx_scrub_host(const unsigned char *p, const unsigned char *end)
 }
 
 
-int
+const unsigned char *
 snx_scrub_user(const unsigned char *p, const unsigned char *end)
 {
-    const unsigned char  *at, *last;
+    const unsigned char  *last, *at;
 
     last = snx_scrub_host_end(p, end);
     at = snx_scrub_last_at(p, last);
 
-    return (at != NULL && at > p) || snx_scrub_host_odd(p, last);
+    if (at == NULL && snx_scrub_host_odd(p, last)) {
+        end = (end - last > SNX_SCRUB_LOOK) ? last + SNX_SCRUB_LOOK : end;
+        at = snx_scrub_last_at(last, end);
+
+        return (at == NULL) ? last : at;
+    }
+
+    return (at == p) ? NULL : at;
 }
 
 
@@ -268,25 +275,27 @@ snx_scrub_write_host(const snx_scrub_t *scrub, snx_scrub_out_t *out,
     const unsigned char *p, const unsigned char *end)
 {
     unsigned char         c;
-    const unsigned char  *last, *at, *look;
+    const unsigned char  *last, *at, *port;
 
+    at = snx_scrub_user(p, end);
     last = snx_scrub_host_end(p, end);
-    at = snx_scrub_last_at(p, last);
 
-    if (at == NULL && snx_scrub_host_odd(p, last)) {
-        look = (end - last > SNX_SCRUB_LOOK) ? last + SNX_SCRUB_LOOK : end;
-        at = snx_scrub_last_at(last, look);
+    if (at == last) {
+        snx_scrub_filtered(out);
+        return last;
     }
 
-    if (at != NULL && at > p) {
+    if (at != NULL) {
         snx_scrub_filtered(out);
         last = snx_scrub_host_end(at, end);
         p = at + snx_scrub_char(at, last, &c);
         snx_scrub_copy(out, at, p);
     }
 
-    if (snx_scrub_host_odd(p, last)
-        || snx_scrub_found(scrub, p, snx_scrub_any(p, last, ":")))
+    port = snx_scrub_any(p, last, ":");
+
+    if (snx_scrub_host_odd(p, last) || snx_scrub_found(scrub, p, port)
+        || snx_scrub_found(scrub, port, last))
     {
         snx_scrub_filtered(out);
 
@@ -328,7 +337,7 @@ snx_scrub_host_odd(const unsigned char *p, const unsigned char *end)
 
     p = snx_scrub_seek(p, end, ':');
 
-    if (end - p < 2 || snx_scrub_done(p, end)) {
+    if (end - p < 2 || snx_scrub_starts(p + 1, end, SNX_FILTERED)) {
         return 0;
     }
 

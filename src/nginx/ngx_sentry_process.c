@@ -302,7 +302,6 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
 {
     uint32_t              left;
     uint64_t              end, now;
-    ngx_uint_t            round;
     snx_queue_usage_t     usage;
     ngx_sentry_worker_t  *worker;
 
@@ -330,7 +329,7 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
                                      NGX_SENTRY_TERM_MS)
                            : worker->conf->shutdown_timeout);
 
-    for (round = 0; /* void */ ; round++) {
+    for ( ;; ) {
         now = snx_process_now_ms();
 
         if (worker->sender) {

@@ -3,29 +3,18 @@
  * Copyright (C) ngx_sentry authors
  *
  * sentry_status: what happened to everything, as JSON or, with
- * "?format=prometheus", as Prometheus text.  Shows projects as host/project,
- * never a key.
+ * "?format=prometheus", as Prometheus text (ngx_sentry_prometheus.c).  Shows
+ * projects as host/project, never a key.
  */
 
 
-#include "ngx_sentry.h"
+#include "ngx_sentry_status.h"
 #include "snx_sender.h"
 
 
 #define NGX_SENTRY_STATUS_PROJECT_MAX  6144
 #define NGX_SENTRY_STATUS_HEAD_MAX     4096
 #define NGX_SENTRY_STATUS_LINE_MAX     160     /* of Prometheus, but a label */
-
-
-typedef struct {
-    snx_shm_t           *shm;
-    ngx_uint_t           enabled;
-    uint64_t             now_ms;
-    snx_queue_usage_t    usage;
-    snx_lease_info_t     lease;
-    u_char              *p;
-    u_char              *end;
-} ngx_sentry_status_t;
 
 
 static ngx_int_t ngx_sentry_status_send(ngx_http_request_t *r, ngx_buf_t *b,
@@ -43,13 +32,6 @@ static void ngx_sentry_status_json_limits(ngx_sentry_status_t *s,
     snx_project_t *project);
 static void ngx_sentry_status_json_error(ngx_sentry_status_t *s,
     snx_project_t *project);
-static void ngx_sentry_status_prometheus(ngx_sentry_status_t *s);
-static void ngx_sentry_status_metric(ngx_sentry_status_t *s,
-    const char *name, const char *type, const char *help);
-
-
-#define ngx_sentry_status_add(s, ...)                                         \
-    (s)->p = ngx_slprintf((s)->p, (s)->end, __VA_ARGS__)
 
 
 ngx_int_t
@@ -101,7 +83,7 @@ ngx_sentry_status_handler(ngx_http_request_t *r)
     s.end = b->end;
 
     if (prometheus) {
-        ngx_sentry_status_prometheus(&s);
+        ngx_sentry_prometheus(&s);
 
     } else {
         ngx_sentry_status_json(&s, smcf);
@@ -395,140 +377,4 @@ ngx_sentry_status_json_error(ngx_sentry_status_t *s, snx_project_t *project)
     }
 
     ngx_sentry_status_add(s, "\"}");
-}
-
-
-/* One family after the other, as the format demands. */
-
-static void
-ngx_sentry_status_prometheus(ngx_sentry_status_t *s)
-{
-    uint64_t         n;
-    snx_str_t        category, reason;
-    ngx_uint_t       i, j, k;
-    snx_project_t   *project;
-    snx_counters_t  *counters;
-
-    ngx_sentry_status_metric(s, "enabled", "gauge",
-                             "Whether anything is reported.");
-    ngx_sentry_status_add(s, "ngx_sentry_enabled %ui\n", s->enabled);
-
-    if (s->shm == NULL) {
-        return;
-    }
-
-    ngx_sentry_status_metric(s, "queue_fill_ratio", "gauge",
-                             "Used share of the queue.");
-    ngx_sentry_status_add(s, "ngx_sentry_queue_fill_ratio %.4f\n",
-                          (double) s->usage.segments_used
-                          / (double) ngx_max(s->usage.segments, 1));
-
-    ngx_sentry_status_metric(s, "queue_records", "gauge",
-                             "Records waiting to be sent.");
-    ngx_sentry_status_add(s, "ngx_sentry_queue_records %uD\n",
-                          s->usage.pending);
-
-    ngx_sentry_status_metric(s, "sender_pid", "gauge",
-                             "Process that sends, 0 when there is none.");
-    ngx_sentry_status_add(s, "ngx_sentry_sender_pid %uD\n", s->lease.pid);
-
-    ngx_sentry_status_metric(s, "captured_total", "counter",
-                             "Items that were to be sent.");
-
-    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
-        project = &s->shm->projects[i];
-
-        if (!atomic_load(&project->used)) {
-            continue;
-        }
-
-        for (j = 0; j < SNX_CATS_N; j++) {
-            n = atomic_load(&project->counters.captured[j]);
-            category = snx_category_name((snx_category_t) j);
-
-            if (n || j == SNX_CAT_ERROR) {
-                ngx_sentry_status_add(s, "ngx_sentry_captured_total{project="
-                                      "\"%s\",category=\"%*s\"} %uL\n",
-                                      project->label, category.len,
-                                      category.data, n);
-            }
-        }
-    }
-
-    ngx_sentry_status_metric(s, "delivered_total", "counter",
-                             "Items that Sentry accepted.");
-
-    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
-        project = &s->shm->projects[i];
-
-        if (!atomic_load(&project->used)) {
-            continue;
-        }
-
-        for (j = 0; j < SNX_CATS_N; j++) {
-            n = atomic_load(&project->counters.delivered[j]);
-            category = snx_category_name((snx_category_t) j);
-
-            if (n || j == SNX_CAT_ERROR) {
-                ngx_sentry_status_add(s, "ngx_sentry_delivered_total{project="
-                                      "\"%s\",category=\"%*s\"} %uL\n",
-                                      project->label, category.len,
-                                      category.data, n);
-            }
-        }
-    }
-
-    ngx_sentry_status_metric(s, "lost_total", "counter",
-                             "Items that were not delivered, by reason.");
-
-    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
-        project = &s->shm->projects[i];
-        counters = &project->counters;
-
-        if (!atomic_load(&project->used)) {
-            continue;
-        }
-
-        for (k = 0; k < SNX_LOST_N; k++) {
-            for (j = 0; j < SNX_CATS_N; j++) {
-                n = atomic_load(&counters->lost[k][j]);
-
-                if (n == 0) {
-                    continue;
-                }
-
-                reason = snx_lost_name((snx_lost_t) k);
-                category = snx_category_name((snx_category_t) j);
-
-                ngx_sentry_status_add(s, "ngx_sentry_lost_total{project="
-                                      "\"%s\",reason=\"%*s\",category="
-                                      "\"%*s\"} %uL\n", project->label,
-                                      reason.len, reason.data,
-                                      category.len, category.data, n);
-            }
-        }
-    }
-
-    ngx_sentry_status_metric(s, "reachable", "gauge",
-                             "Whether the project's Sentry answers.");
-
-    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
-        project = &s->shm->projects[i];
-
-        if (atomic_load(&project->used)) {
-            ngx_sentry_status_add(s, "ngx_sentry_reachable{project=\"%s\"} "
-                                  "%d\n", project->label,
-                                  atomic_load(&project->unreachable_ms) == 0);
-        }
-    }
-}
-
-
-static void
-ngx_sentry_status_metric(ngx_sentry_status_t *s, const char *name,
-    const char *type, const char *help)
-{
-    ngx_sentry_status_add(s, "# HELP ngx_sentry_%s %s\n"
-                          "# TYPE ngx_sentry_%s %s\n", name, help, name,
-                          type);
 }

@@ -15,7 +15,8 @@ package NginxTest::Upstream;
 #     slow       answers after delay (1) seconds
 #     garbage    bytes that are no HTTP
 #
-# One process per test, one more per connection where it has to wait.
+# One process per test, one more per connection where it has to wait.  With
+# record => file it keeps the requests, for recorded().
 
 use warnings;
 use strict;
@@ -55,7 +56,9 @@ sub serve {
             next if fork();
         }
 
-        _request($s) or next;
+        my $request = _request($s) // next;
+
+        _record($opt{record}, $request) if $opt{record};
 
         push @held, $s if _perform($s, $mode, %opt);
         POSIX::_exit(0) if $forks{$mode};
@@ -81,6 +84,44 @@ sub _request {
     }
 
     return $text;
+}
+
+
+# In one write: whoever reads finds whole requests.
+
+sub _record {
+    my ($name, $request) = @_;
+
+    open my $file, '>>', $name or die "$name: $!\n";
+    syswrite $file, length($request) . "\n$request";
+}
+
+
+# What was recorded: { line, headers => { name => value }, body }; the body
+# without its gzip.
+
+sub recorded {
+    my ($name) = @_;
+    my @requests;
+
+    open my $file, '<:raw', $name or return;
+
+    while (defined(my $length = <$file>)) {
+        read($file, my $request, $length);
+
+        my ($head, $body) = split /\r\n\r\n/, $request, 2;
+        my ($line, @headers) = split /\r\n/, $head;
+
+        my %headers = map { /^([^:]+): *(.*)/ ? (lc $1 => $2) : () } @headers;
+
+        $body = NginxTest::Receiver::inflated($body)
+            if ($headers{'content-encoding'} // '') eq 'gzip';
+
+        push @requests, { line => $line, headers => \%headers,
+                          body => $body };
+    }
+
+    return @requests;
 }
 
 
