@@ -19,6 +19,9 @@ build = $(CURDIR)/build
 module = $(build)/ngx_sentry_module.so
 sources = ngx_sentry_module.c $(wildcard src/*/*.c)
 
+# V=1 shows the commands
+Q = $(if $(V),,@)
+
 
 all: $(module)
 
@@ -64,7 +67,8 @@ $(module): $(build)/dynamic/Makefile FORCE
 SAN =
 san_asan = -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -O1
-san_tsan = -fsanitize=thread -O1
+# fences are unknown to ThreadSanitizer; gcc warns of each
+san_tsan = -fsanitize=thread -O1 $(if $(findstring clang,$(CC)),,-Wno-tsan)
 
 unit = $(build)/unit$(addprefix -,$(SAN))
 unit_cflags = -std=gnu11 -g -O2 -Wall -Wextra -Werror \
@@ -79,15 +83,15 @@ unit-build: $(unit_tests)
 
 $(unit)/%.o: src/%.c $(headers) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(unit_cflags) -c -o $@ $<
+	$(Q)$(CC) $(unit_cflags) -c -o $@ $<
 
 $(unit)/libsnx.a: $(unit_objs)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(unit)/%_test: t/unit/%_test.c $(unit)/libsnx.a $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE= $(unit_cflags) -o $@ $< \
+	$(Q)$(CC) -D_GNU_SOURCE= $(unit_cflags) -o $@ $< \
 	    $$(sed -n 's:^/\* LDFLAGS\: \(.*\) \*/$$:\1:p' $<) \
 	    $(unit)/libsnx.a $(unit_libs)
 

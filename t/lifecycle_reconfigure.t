@@ -71,7 +71,7 @@ is(threads(), 3, 'on again: one thread more');
 # the module
 
 SKIP: {
-    skip 'the module is built in', 7 if $t->is_static();
+    skip 'the module is built in', 8 if $t->is_static();
 
     queue_up('unload', 40);
 

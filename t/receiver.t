@@ -171,7 +171,7 @@ my @requests = (
     [ 'nothing', sub { $_[0]{body} = '' }, 400 ],
 );
 
-my $t = NginxTest->new()->plan(@right + @wrong + @requests + 13);
+my $t = NginxTest->new()->plan(@right + @wrong + @requests + 16);
 
 for (@right) {
     my ($what, $bytes) = @$_;
@@ -228,12 +228,20 @@ my $start = time();
 post();
 cmp_ok(time() - $start, '>=', 0.3, 'delays');
 
+$t->receiver(trickle => 0.005);
+$start = time();
+like(post(), qr/ 200 .*"id":"$id"/s, 'trickles');
+cmp_ok(time() - $start, '>=', 0.3, 'byte by byte');
+
+$t->receiver(raw => "HTTP/1.0 299 Raw\r\n\r\n{}", status => 599);
+is(post(), "HTTP/1.0 299 Raw\r\n\r\n{}", 'raw');
+
 $t->receiver_stop();
 is(post(), undef, 'refuses connections');
 $t->receiver_start();
 like(post(), qr/ 200 /, 'and takes them again');
 
-is(@{$t->events(5)}, 5, 'those that were answered well');
+is(@{$t->events(6)}, 6, 'those that were answered well');
 
 
 sub post {

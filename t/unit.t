@@ -36,7 +36,7 @@ run($_) for @tests;
 
 sub run {
     my ($name) = @_;
-    my ($ok, $failed, $plan, $seconds) = (0, 0, -1, 300);
+    my ($ok, $failed, $plan, $seconds, $skip) = (0, 0, -1, 300);
     my $out = Test::More->builder()->output();
 
     open my $test, '-|', "timeout $seconds $dir/$name 2>&1"
@@ -46,6 +46,7 @@ sub run {
         $ok++ if $line =~ /^ok\b/;
         $failed++ if $line =~ /^not ok\b/ && $line !~ /# TODO/;
         $plan = $1 if $line =~ /^1\.\.(\d+)/;
+        $skip = $1 if $line =~ /^1\.\.0 # SKIP (.*)/i;
 
         print $out "    $line";
         diag($line =~ s/\n//r)
@@ -53,6 +54,11 @@ sub run {
     }
 
     close $test;
+
+    if (!$? && defined $skip) {
+        SKIP: { skip("$name: $skip", 1) }
+        return;
+    }
 
     my $passed = !$? && !$failed && $ok && $plan == $ok;
 

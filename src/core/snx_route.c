@@ -1,11 +1,18 @@
 
 /*
  * Copyright (C) ngx_sentry authors
+ *
+ * Paths.  snx_route_path() does what ngx_http_parse_complex_uri() does, but
+ * never fails: bad escapes stay, ".." at the top stays there.
  */
 
 
 #include "snx_route.h"
 #include "snx_text.h"
+
+
+#define SNX_ROUTE_HEX_MIN      8       /* with a digit: an id */
+#define SNX_ROUTE_LONG         24      /* with a digit: a token or a slug */
 
 
 /* DESIGN, section 6: what is dropped when nothing else was said. */
@@ -28,6 +35,7 @@ static const snx_str_t  snx_route_equal[] = {
     snx_null_string
 };
 
+
 static const snx_str_t  snx_route_ending[] = {
     snx_string("/health"),
     snx_string("/healthz"),
@@ -37,6 +45,7 @@ static const snx_str_t  snx_route_ending[] = {
     snx_null_string
 };
 
+
 static const snx_str_t  snx_route_below[] = {
     snx_string("/docs/"),
     snx_string("/redoc/"),
@@ -45,8 +54,29 @@ static const snx_str_t  snx_route_below[] = {
 };
 
 
-static int snx_route_variable(snx_str_t segment);
+/*
+ * A path that is written while it is resolved.  What does not fit any more is
+ * only counted, so that ".." still takes away the right segment.
+ */
+
+typedef struct {
+    unsigned char  *data;
+    size_t          len;
+    size_t          cap;
+    size_t          slashes;   /* that did not fit */
+    unsigned        cut:1;     /* something did not fit */
+} snx_route_out_t;
+
+
+static snx_str_t snx_route_origin(snx_str_t target);
+static size_t snx_route_char(snx_str_t s, size_t i, unsigned char *c);
+static size_t snx_route_segment(snx_str_t s, size_t i, size_t *n,
+    size_t *dots);
+static void snx_route_put(snx_route_out_t *out, unsigned char c);
+static void snx_route_up(snx_route_out_t *out);
+static int snx_route_variable(snx_str_t s);
 static int snx_route_uuid(snx_str_t s);
+static int snx_route_email(snx_str_t s);
 
 
 static inline int
@@ -66,7 +96,8 @@ snx_route_xdigit(unsigned char c)
 static inline int
 snx_route_starts(snx_str_t path, snx_str_t with)
 {
-    return path.len >= with.len && memcmp(path.data, with.data, with.len) == 0;
+    return path.len >= with.len
+           && (with.len == 0 || memcmp(path.data, with.data, with.len) == 0);
 }
 
 
@@ -83,8 +114,7 @@ snx_route_match(const snx_route_t *route, snx_str_t path)
                && snx_route_starts(path, route->pattern);
 
     default:
-        return route->regex != NULL && path.data != NULL
-               && snx_regex_match(route->regex, path);
+        return route->regex != NULL && snx_regex_match(route->regex, path);
     }
 }
 
@@ -94,13 +124,13 @@ snx_route_default(snx_str_t path)
 {
     const snx_str_t  *s;
 
-    for (s = snx_route_equal; s->len; s++) {
+    for (s = snx_route_equal; s->len != 0; s++) {
         if (path.len == s->len && snx_route_starts(path, *s)) {
             return 1;
         }
     }
 
-    for (s = snx_route_ending; s->len; s++) {
+    for (s = snx_route_ending; s->len != 0; s++) {
         if (path.len > s->len
             && memcmp(path.data + path.len - s->len, s->data, s->len) == 0)
         {
@@ -108,7 +138,7 @@ snx_route_default(snx_str_t path)
         }
     }
 
-    for (s = snx_route_below; s->len; s++) {
+    for (s = snx_route_below; s->len != 0; s++) {
         if (snx_route_starts(path, *s)) {
             return 1;
         }
@@ -118,209 +148,264 @@ snx_route_default(snx_str_t path)
 }
 
 
-/* Behind "scheme://host" of an absolute target; empty when there is none. */
+size_t
+snx_route_path(snx_str_t target, void *buf, size_t cap)
+{
+    size_t           i, last, n, dots;
+    unsigned char    c;
+    snx_route_out_t  out;
+
+    target = snx_route_origin(target);
+
+    if (target.len == 0 || cap == 0) {
+        return 0;
+    }
+
+    memset(&out, 0, sizeof(out));
+
+    out.data = buf;
+    out.cap = cap;
+
+    snx_route_put(&out, '/');
+
+    for (i = 0; i < target.len; /* void */ ) {
+        last = snx_route_segment(target, i, &n, &dots);
+
+        if (n == 2 && dots == 2) {
+            snx_route_up(&out);
+
+        } else if (n != 0 && !(n == 1 && dots == 1)) {
+            while (i < last) {
+                i += snx_route_char(target, i, &c);
+                snx_route_put(&out, c);
+            }
+        }
+
+        if (last == target.len || target.data[last] == '?'
+            || target.data[last] == '#')
+        {
+            break;
+        }
+
+        i = last + snx_route_char(target, last, &c);
+
+        if (n > 2 || dots != n) {
+            snx_route_put(&out, '/');
+        }
+    }
+
+    return out.len;
+}
+
+
+/*
+ * The target from its path on: behind the host of the absolute form, where
+ * no path means "/".  Empty when it has none: "*", "host:443".
+ */
 
 static snx_str_t
-snx_route_origin_form(snx_str_t target)
+snx_route_origin(snx_str_t target)
 {
-    size_t  i;
+    size_t         i;
+    unsigned char  c;
 
     if (target.len != 0 && target.data[0] == '/') {
         return target;
     }
 
-    for (i = 0; i + 2 < target.len; i++) {
-        if (memcmp(target.data + i, "://", 3) == 0) {
+    for (i = 0; i < target.len; i++) {
+        c = (unsigned char) (target.data[i] | 0x20);
+
+        if (!(c >= 'a' && c <= 'z')
+            && (i == 0 || (!snx_route_digit(target.data[i])
+                           && memchr("+-.", target.data[i], 3) == NULL)))
+        {
             break;
         }
+    }
+
+    if (i == 0 || target.len - i < 3
+        || memcmp(target.data + i, "://", 3) != 0)
+    {
+        return snx_str(NULL, 0);
     }
 
     for (i += 3; i < target.len; i++) {
         if (target.data[i] == '/') {
             return snx_str(target.data + i, target.len - i);
         }
+
+        if (target.data[i] == '?' || target.data[i] == '#') {
+            break;
+        }
     }
 
-    return snx_str(NULL, 0);
+    return snx_str("/", 1);
 }
 
 
-/* One decoded byte, -1 at the end of the path; bad escapes stay as they are. */
-
-static int
-snx_route_next(snx_str_t s, size_t *at)
-{
-    unsigned char  c, byte;
-
-    if (*at == s.len || s.data[*at] == '?' || s.data[*at] == '#') {
-        return -1;
-    }
-
-    c = s.data[(*at)++];
-
-    if (c == '%' && s.len - *at >= 2
-        && snx_text_unhex(snx_str(s.data + *at, 2), &byte, 1))
-    {
-        *at += 2;
-        return byte;
-    }
-
-    return c;
-}
-
-
-/* At "/" or the end: takes "", "." and ".." out again. */
+/* Decodes once; an escape that is bad or stands for NUL is itself. */
 
 static size_t
-snx_route_resolve(const unsigned char *out, size_t from, size_t pos)
+snx_route_char(snx_str_t s, size_t i, unsigned char *c)
 {
-    size_t  len;
-
-    len = pos - from;
-
-    if (len == 0 || (len == 1 && out[from] == '.')) {
-        return from;
+    if (s.data[i] == '%' && s.len - i > 2
+        && snx_text_unhex(snx_str(s.data + i + 1, 2), c, 1) && *c != '\0')
+    {
+        return 3;
     }
 
-    if (len == 2 && out[from] == '.' && out[from + 1] == '.') {
+    *c = s.data[i];
 
-        /* out[from - 1] is the "/" before; back to the one before that */
+    return 1;
+}
 
-        if (from < 2) {
-            return from;
+
+/* Where the segment at i ends, how many characters it has, how many dots. */
+
+static size_t
+snx_route_segment(snx_str_t s, size_t i, size_t *n, size_t *dots)
+{
+    size_t         len;
+    unsigned char  c;
+
+    *n = 0;
+    *dots = 0;
+
+    for ( /* void */ ; i < s.len; i += len) {
+        if (s.data[i] == '?' || s.data[i] == '#') {
+            break;
         }
 
-        for (pos = from - 1; out[pos - 1] != '/'; pos--) { /* void */ }
+        len = snx_route_char(s, i, &c);
 
-        return pos;
+        if (c == '/') {
+            break;
+        }
+
+        (*n)++;
+        *dots += (c == '.');
     }
 
-    return pos;
+    return i;
+}
+
+
+static void
+snx_route_put(snx_route_out_t *out, unsigned char c)
+{
+    if (out->cut || out->len == out->cap) {
+        out->cut = 1;
+        out->slashes += (c == '/');
+        return;
+    }
+
+    out->data[out->len++] = c;
+}
+
+
+/* Takes away the last segment; the output ends with a "/" before and after. */
+
+static void
+snx_route_up(snx_route_out_t *out)
+{
+    if (out->slashes > 1) {
+        out->slashes--;
+        return;
+    }
+
+    if (out->slashes == 0) {
+        out->len -= (out->len > 1);
+    }
+
+    while (out->data[out->len - 1] != '/') {
+        out->len--;
+    }
+
+    out->slashes = 0;
+    out->cut = 0;
 }
 
 
 size_t
-snx_route_path(snx_str_t target, void *out, size_t cap)
+snx_route_name(snx_str_t path, void *buf, size_t cap)
 {
-    int             c;
-    size_t          at, pos, from;
-    unsigned char  *p;
-
-    target = snx_route_origin_form(target);
-
-    if (target.len == 0 || cap == 0) {
-        return 0;
-    }
-
-    p = out;
-    p[0] = '/';
-    pos = from = at = 1;
-
-    while ((c = snx_route_next(target, &at)) != -1 && pos < cap) {
-
-        if (c != '/') {
-            p[pos++] = (unsigned char) c;
-            continue;
-        }
-
-        from = snx_route_resolve(p, from, pos);
-
-        if (from == pos) {
-
-            /* an ordinary segment, or none since the last "/" */
-
-            if (p[pos - 1] != '/') {
-                p[pos++] = '/';
-                from = pos;
-            }
-
-            continue;
-        }
-
-        pos = from;
-    }
-
-    return snx_route_resolve(p, from, pos);
-}
-
-
-size_t
-snx_route_name(snx_str_t path, void *out, size_t cap)
-{
-    size_t          i, from, len, n;
+    size_t          i, from, to, n;
     snx_str_t       segment;
-    unsigned char  *p;
+    unsigned char  *out;
 
-    p = out;
+    out = buf;
     n = 0;
 
-    for (i = 0; i < path.len; i = from + len) {
+    for (i = 0; i < path.len; i = to) {
+        from = i + (path.data[i] == '/');
 
-        /* a "/" and the segment behind it */
-
-        from = path.data[i] == '/' ? i + 1 : i;
-
-        for (len = 0; from + len < path.len; len++) {
-            if (path.data[from + len] == '/') {
-                break;
-            }
+        for (to = from; to < path.len && path.data[to] != '/'; to++) {
+            /* void */
         }
 
-        segment = snx_str(path.data + from, len);
+        segment = snx_str(path.data + from, to - from);
 
         if (snx_route_variable(segment)) {
             segment = snx_str("*", 1);
         }
 
-        if ((from - i) + segment.len > cap - n) {
+        if (segment.len + (from - i) > cap - n) {
             break;
         }
 
         if (from != i) {
-            p[n++] = '/';
+            out[n++] = '/';
         }
 
         if (segment.len != 0) {
-            memcpy(p + n, segment.data, segment.len);
+            memcpy(out + n, segment.data, segment.len);
             n += segment.len;
         }
+    }
+
+    if (n == 0 && cap != 0 && path.len != 0) {
+        out[n++] = '/';
     }
 
     return n;
 }
 
 
-/* Numbers, dates, UUIDs, hexadecimal ids, tokens, addresses. */
+/*
+ * Numbers, dates and addresses of digits and punctuation, hexadecimal ids,
+ * UUIDs, whatever is long and has a digit, e-mail addresses.  "1.0" is a
+ * version.
+ */
 
 static int
 snx_route_variable(snx_str_t s)
 {
-    size_t  i, digits, xdigits, other, at;
+    size_t         i, digits, xdigits, other;
+    unsigned char  c;
 
-    digits = xdigits = other = at = 0;
+    digits = 0;
+    xdigits = 0;
+    other = 0;
 
     for (i = 0; i < s.len; i++) {
-        digits += (size_t) snx_route_digit(s.data[i]);
-        xdigits += (size_t) snx_route_xdigit(s.data[i]);
-        other += (size_t) (s.data[i] == '-' || s.data[i] == '.'
-                           || s.data[i] == '_' || s.data[i] == ':'
-                           || s.data[i] == ',');
-        at += (size_t) (s.data[i] == '@');
+        c = s.data[i];
+
+        digits += (c >= '0' && c <= '9');
+        xdigits += (snx_route_xdigit(c) != 0);
+        other += (c == '-' || c == '.' || c == '_' || c == ':' || c == ',');
     }
 
-    if (digits != 0 && digits + other == s.len) {
+    if (digits != 0
+        && (s.len >= SNX_ROUTE_LONG
+            || (s.len >= SNX_ROUTE_HEX_MIN && xdigits == s.len)
+            || (digits + other == s.len
+                && !(s.len == 3 && s.data[1] == '.'))))
+    {
         return 1;
     }
 
-    if (s.len >= 8 && xdigits == s.len && digits != 0) {
-        return 1;
-    }
-
-    if (s.len >= 24 && digits != 0) {
-        return 1;
-    }
-
-    return at == 1 || snx_route_uuid(s);
+    return snx_route_uuid(s) || snx_route_email(s);
 }
 
 
@@ -334,7 +419,6 @@ snx_route_uuid(snx_str_t s)
     }
 
     for (i = 0; i < s.len; i++) {
-
         if (i == 8 || i == 13 || i == 18 || i == 23) {
             if (s.data[i] != '-') {
                 return 0;
@@ -346,4 +430,24 @@ snx_route_uuid(snx_str_t s)
     }
 
     return 1;
+}
+
+
+static int
+snx_route_email(snx_str_t s)
+{
+    size_t  i, at;
+
+    at = 0;
+
+    for (i = 1; i < s.len; i++) {
+        if (s.data[i] == '@') {
+            at = i;
+
+        } else if (s.data[i] == '.' && at != 0 && i > at + 1) {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -627,7 +627,7 @@ snx_scrub_pair_prose(snx_scrub_text_t *t, const snx_scrub_word_t *w)
     p = w->value;
     hard = (w->flags & SNX_SCRUB_HARD) != 0;
 
-    if (w->end[-1] == '.' || w->end[-1] == '!') {
+    if (w->end[-1] == '.' || w->end[-1] == '!' || snx_scrub_in(*p, ";{}")) {
         return NULL;
     }
 

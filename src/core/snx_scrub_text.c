@@ -170,15 +170,20 @@ snx_scrub_text_slash(snx_scrub_text_t *t, const unsigned char *p)
     snx_scrub_copy(t->out, p, host);
 
     end = snx_scrub_value_url(p, t->end);
-    at = (end > host) ? snx_scrub_user(host, end) : NULL;
 
-    if (at == NULL) {
+    if (end <= host || snx_scrub_user(host, end) == NULL) {
         return host;
     }
 
     snx_scrub_filtered(t->out);
 
-    return (at < end && *at == '@') ? at : end;
+    for (at = end; at > host; at--) {
+        if (at[-1] == '@') {
+            return at - 1;
+        }
+    }
+
+    return end;
 }
 
 

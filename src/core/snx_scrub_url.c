@@ -18,6 +18,8 @@
 
 static void snx_scrub_write_query(const snx_scrub_t *scrub,
     snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
+static int snx_scrub_url_like(const unsigned char *p,
+    const unsigned char *end);
 static void snx_scrub_query_piece(const snx_scrub_t *scrub,
     snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
 static const unsigned char *snx_scrub_host_end(const unsigned char *p,
@@ -148,7 +150,8 @@ snx_scrub_write_query(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 
         snx_scrub_copy(out, p, key);
 
-        last = snx_scrub_any(key, end, "&;");
+        last = snx_scrub_any(key, end, snx_scrub_url_like(key, end)
+                                       ? "?&;" : "&;");
         eq = snx_scrub_seek(key, last, '=');
 
         snx_scrub_query_piece(scrub, out, key, eq);
@@ -204,6 +207,13 @@ snx_scrub_query_value(const unsigned char *p, const unsigned char *end,
 }
 
 
+static int
+snx_scrub_url_like(const unsigned char *p, const unsigned char *end)
+{
+    return p < end && (*p == '/' || snx_scrub_host(p, end) != NULL);
+}
+
+
 /* A key, or a value that is not secret by its key. */
 
 static void
@@ -214,9 +224,7 @@ snx_scrub_query_piece(const snx_scrub_t *scrub, snx_scrub_out_t *out,
         return;
     }
 
-    if (*p == '/' || snx_scrub_host(p, end) != NULL
-        || !snx_scrub_found(scrub, p, end))
-    {
+    if (snx_scrub_url_like(p, end) || !snx_scrub_found(scrub, p, end)) {
         snx_scrub_write_path(scrub, out, p, end);
         return;
     }

@@ -326,7 +326,7 @@ snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
     n = snx_scrub_len(p, end);
     start = p;
 
-    if (n == 0 || snx_scrub_in(*p, "/({};") || snx_scrub_done(p, end)) {
+    if (n == 0 || snx_scrub_in(*p, "/({") || snx_scrub_done(p, end)) {
         return 0;
     }
 

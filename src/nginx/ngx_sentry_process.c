@@ -460,7 +460,10 @@ ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
 ngx_int_t
 ngx_sentry_process_limited(snx_project_t *project, snx_category_t category)
 {
+    /* Spotlight has no limits: the sender tells them apart */
+
     if (project == NULL
+        || (ngx_sentry_worker && ngx_sentry_worker->conf->spotlight.len)
         || snx_limits_left(&project->limits, category, snx_process_now_ms())
            == 0)
     {

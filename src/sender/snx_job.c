@@ -192,7 +192,7 @@ void
 snx_deliver_record(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
     snx_dest_t *dest, uint64_t now_ms)
 {
-    int              gzip, copy, limited;
+    int              gzip, copy, held, limited;
     int64_t          now_us;
     snx_str_t        body;
     snx_job_t       *job;
@@ -201,6 +201,7 @@ snx_deliver_record(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
 
     project = dest == NULL ? NULL : dest->project;
     copy = deliver->spotlight.url != NULL && rec->attempts == 0;
+    held = dest != NULL && snx_dest_ready(dest, now_ms) != SNX_OK;
     limited = project != NULL
               && snx_limits_left(&project->limits,
                                  snx_deliver_category(rec->kind), now_ms) != 0;
@@ -222,7 +223,7 @@ snx_deliver_record(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
         return;
     }
 
-    if (job != NULL && !limited) {
+    if (job != NULL && !limited && !held) {
         snx_job_report(deliver, job, &envelope, now_ms, now_us);
     }
 
@@ -231,6 +232,14 @@ snx_deliver_record(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
     if (copy) {
         snx_spotlight_send(&deliver->spotlight, deliver->transport, body,
                            gzip, now_ms);
+    }
+
+    if (held) {
+
+        /* was for the copy alone; as tried, there is no other one */
+
+        snx_queue_release(rec, 1);
+        return;
     }
 
     if (job == NULL || limited) {

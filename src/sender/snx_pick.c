@@ -373,6 +373,42 @@ snx_pick_local(snx_deliver_t *deliver, const snx_queue_rec_t *rec)
 
 
 /*
+ * What Spotlight makes of an answer of snx_dest_ready(): a burst of copies is
+ * waited for, and a record whose project takes none now is copied, once, all
+ * the same.
+ */
+
+static snx_rc_t
+snx_pick_copy(snx_deliver_t *deliver, const snx_queue_rec_t *rec, snx_rc_t rc,
+    uint64_t now_ms)
+{
+    snx_spotlight_t  *spotlight;
+
+    spotlight = &deliver->spotlight;
+
+    if (spotlight->url == NULL || rec->attempts != 0 || rc == SNX_FULL) {
+        return rc;
+    }
+
+    if (snx_spotlight_busy(spotlight, deliver->transport)) {
+
+        if (rc == SNX_AGAIN
+            || snx_spotlight_soon(spotlight, deliver->transport, now_ms))
+        {
+            spotlight->starved = 1;
+            return SNX_FULL;
+        }
+
+        return rc;
+    }
+
+    return rc == SNX_AGAIN && deliver->drop_bytes <= 0
+           && snx_spotlight_takes(spotlight, deliver->transport, now_ms)
+           ? SNX_OK : rc;
+}
+
+
+/*
  * SNX_OK: a claimed record may be sent.  SNX_FULL: it was handed back, its
  * destination is busy.  Else it was ended, or handed back for longer.
  */
@@ -403,7 +439,7 @@ snx_pick_accept(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
         return SNX_DONE;
     }
 
-    rc = snx_dest_ready(*dest, now_ms);
+    rc = snx_pick_copy(deliver, rec, snx_dest_ready(*dest, now_ms), now_ms);
 
     if (rc != SNX_OK) {
         snx_pick_hold(deliver, rec, *dest, rc);

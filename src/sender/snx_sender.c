@@ -249,7 +249,10 @@ snx_sender_main(void *data)
 }
 
 
-/* The thread inherits the mask: no signal of nginx is handled in it. */
+/*
+ * The thread inherits the mask: no signal of nginx is handled in it.  Those
+ * that a fault raises stay open, or nobody would learn where it was.
+ */
 
 static int
 snx_sender_spawn(snx_sender_t *sender)
@@ -265,6 +268,12 @@ snx_sender_spawn(snx_sender_t *sender)
     (void) pthread_attr_setstacksize(&attr, SNX_SENDER_STACK);
 
     (void) sigfillset(&all);
+    (void) sigdelset(&all, SIGSEGV);
+    (void) sigdelset(&all, SIGBUS);
+    (void) sigdelset(&all, SIGFPE);
+    (void) sigdelset(&all, SIGILL);
+    (void) sigdelset(&all, SIGABRT);
+
     (void) pthread_sigmask(SIG_SETMASK, &all, &before);
 
     rc = pthread_create(&sender->thread, &attr, snx_sender_main, sender);

@@ -9,6 +9,7 @@
 
 #define SNX_SPOTLIGHT_BACKOFF_MIN_MS   1000
 #define SNX_SPOTLIGHT_BACKOFF_MAX_MS   60000
+#define SNX_SPOTLIGHT_PATIENCE_MS      200
 
 
 void
@@ -18,6 +19,7 @@ snx_spotlight_init(snx_spotlight_t *spotlight, const char *url,
     spotlight->url = url;
     spotlight->box = box;
     spotlight->next_try_ms = 0;
+    spotlight->answered_ms = 0;
     spotlight->backoff_ms = 0;
     spotlight->starved = 0;
 }
@@ -32,17 +34,40 @@ snx_spotlight_busy(const snx_spotlight_t *spotlight,
 }
 
 
+int
+snx_spotlight_soon(const snx_spotlight_t *spotlight,
+    const snx_transport_t *transport, uint64_t now_ms)
+{
+    return snx_spotlight_busy(spotlight, transport)
+           && now_ms - spotlight->answered_ms < SNX_SPOTLIGHT_PATIENCE_MS;
+}
+
+
+int
+snx_spotlight_takes(const snx_spotlight_t *spotlight,
+    const snx_transport_t *transport, uint64_t now_ms)
+{
+    if (spotlight->backoff_ms != 0) {
+        return now_ms >= spotlight->next_try_ms
+               && snx_transport_inflight(transport, SNX_POOL_SPOTLIGHT) == 0;
+    }
+
+    return snx_transport_room(transport, SNX_POOL_SPOTLIGHT) != 0;
+}
+
+
 void
 snx_spotlight_send(snx_spotlight_t *spotlight, snx_transport_t *transport,
     snx_str_t body, int gzip, uint64_t now_ms)
 {
     snx_post_t  post;
 
-    if (spotlight->backoff_ms != 0
-        && (now_ms < spotlight->next_try_ms
-            || snx_transport_inflight(transport, SNX_POOL_SPOTLIGHT) != 0))
-    {
+    if (!snx_spotlight_takes(spotlight, transport, now_ms)) {
         return;
+    }
+
+    if (snx_transport_inflight(transport, SNX_POOL_SPOTLIGHT) == 0) {
+        spotlight->answered_ms = now_ms;
     }
 
     memset(&post, 0, sizeof(post));
@@ -60,6 +85,8 @@ snx_spotlight_answer(snx_spotlight_t *spotlight, const snx_answer_t *answer,
     uint64_t now_ms)
 {
     char  error[SNX_MAILBOX_REMOTE_MAX + 1];
+
+    spotlight->answered_ms = now_ms;
 
     if (answer->status != 0) {
         spotlight->backoff_ms = 0;

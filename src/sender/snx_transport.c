@@ -343,6 +343,14 @@ snx_transport_answer(snx_slot_t *slot, CURLcode code, snx_answer_t *answer)
     answer->limits = slot->limits;
     answer->retry_after = slot->retry_after;
     answer->reason = slot->reason;
+
+    if (status == 407) {
+
+        /* a proxy's word: Sentry has not seen the envelope */
+
+        answer->status = 0;
+        answer->error = "the proxy demands a password (HTTP 407)";
+    }
 }
 
 

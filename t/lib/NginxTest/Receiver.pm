@@ -21,7 +21,8 @@ my $json = JSON::PP->new()->utf8()->canonical();
 my $fast = eval { require JSON::XS; JSON::XS->new()->utf8() } || $json;
 
 
-# tls: with a certificate for localhost and 127.0.0.1 in sentry.crt.
+# tls: with a certificate for localhost and 127.0.0.1 in certificate(); its
+# names (a list) and not_after can be given in a hash.
 
 sub new {
     my ($class, $t, %opt) = @_;
@@ -59,22 +60,28 @@ sub new {
 
 sub _certificate {
     my ($self) = @_;
-    my $base = $self->{t}->testdir() . '/sentry';
+    my $tls = ref $self->{tls} ? $self->{tls} : {};
+    my $names = $tls->{names} || [ 'localhost', '127.0.0.1' ];
 
     require IO::Socket::SSL::Utils;
     IO::Socket::SSL::Utils->import();
 
     my ($cert, $key) = IO::Socket::SSL::Utils::CERT_create(
         purpose => 'server',
-        subject => { commonName => 'localhost' },
-        subjectAltNames => [ [ DNS => 'localhost' ], [ IP => '127.0.0.1' ] ],
-        not_after => time() + 86400);
+        subject => { commonName => $names->[0] },
+        subjectAltNames => [ map { [ /^[\d.]+$/ ? 'IP' : 'DNS', $_ ] }
+                             @$names ],
+        not_before => time() - 86400,
+        not_after => $tls->{not_after} || time() + 86400);
 
-    IO::Socket::SSL::Utils::PEM_cert2file($cert, "$base.crt");
-    IO::Socket::SSL::Utils::PEM_key2file($key, "$base.key");
+    IO::Socket::SSL::Utils::PEM_cert2file($cert, "$self->{dir}.crt");
+    IO::Socket::SSL::Utils::PEM_key2file($key, "$self->{dir}.key");
 
-    return ("$base.crt", "$base.key");
+    return ("$self->{dir}.crt", "$self->{dir}.key");
 }
+
+
+sub certificate { return "$_[0]->{dir}.crt" }
 
 
 sub port { return $_[0]->{port} }
