@@ -32,6 +32,7 @@
 #define NGX_SENTRY_CONSTANTS_MAX     4096
 
 #define NGX_SENTRY_TICK_MS           500
+#define NGX_SENTRY_LAST_MS           200   /* less is no use to a sender */
 
 #define ngx_sentry_str(s)            snx_str((s)->data, (s)->len)
 

@@ -44,6 +44,7 @@ static void ngx_sentry_process_overflow(ngx_sentry_worker_t *worker);
 static uint64_t ngx_sentry_process_overflows(snx_shm_t *shm);
 static void ngx_sentry_process_stop(ngx_sentry_worker_t *worker,
     ngx_msec_t timeout);
+static void ngx_sentry_process_end(void);
 static void ngx_sentry_process_message(const snx_sender_msg_t *msg,
     void *data);
 static void ngx_sentry_process_left(uint32_t records);
@@ -274,10 +275,25 @@ ngx_sentry_process_overflows(snx_shm_t *shm)
 static void
 ngx_sentry_process_stop(ngx_sentry_worker_t *worker, ngx_msec_t timeout)
 {
-    snx_sender_stop(worker->sender, (uint32_t) timeout,
-                    ngx_sentry_process_message, NULL, NULL);
+    if (!snx_sender_stop(worker->sender, (uint32_t) timeout,
+                         ngx_sentry_process_message, NULL, NULL))
+    {
+        (void) atexit(ngx_sentry_process_end);
+    }
 
     worker->sender = NULL;
+}
+
+
+/*
+ * The first exit handler to run, and the last thing this process does: those
+ * of the libraries would work against the thread that is still in them.
+ */
+
+static void
+ngx_sentry_process_end(void)
+{
+    _exit(0);
 }
 
 

@@ -19,6 +19,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -44,6 +45,10 @@ struct snx_sender_s {
     _Atomic uint64_t    deadline_ms;   /* once stop is set */
     _Atomic int         running;
     unsigned            lost:1;        /* the lease is */
+    char               *proxy;         /* what conf points to */
+    char               *ca_file;
+    char               *spotlight;
+    char               *user_agent;
     snx_mailbox_t       box;
 };
 
@@ -285,6 +290,76 @@ snx_sender_spawn(snx_sender_t *sender)
 }
 
 
+static void snx_sender_free(snx_sender_t *sender);
+
+
+/* The sender's own copy of a string; NULL stays NULL, *ok is cleared. */
+
+static char *
+snx_sender_strdup(const char *z, int *ok)
+{
+    char  *copy;
+
+    if (z == NULL) {
+        return NULL;
+    }
+
+    copy = strdup(z);
+
+    if (copy == NULL) {
+        *ok = 0;
+    }
+
+    return copy;
+}
+
+
+static snx_sender_t *
+snx_sender_create(const snx_sender_conf_t *conf)
+{
+    int            ok;
+    snx_sender_t  *s;
+
+    s = calloc(1, sizeof(snx_sender_t));
+
+    if (s == NULL) {
+        return NULL;
+    }
+
+    ok = 1;
+
+    s->conf = *conf;
+    s->conf.proxy = s->proxy = snx_sender_strdup(conf->proxy, &ok);
+    s->conf.ca_file = s->ca_file = snx_sender_strdup(conf->ca_file, &ok);
+    s->conf.spotlight = s->spotlight = snx_sender_strdup(conf->spotlight,
+                                                         &ok);
+    s->conf.user_agent = s->user_agent = snx_sender_strdup(conf->user_agent,
+                                                           &ok);
+
+    (void) pthread_mutex_init(&s->lock, NULL);
+
+    if (!ok) {
+        snx_sender_free(s);
+        return NULL;
+    }
+
+    return s;
+}
+
+
+static void
+snx_sender_free(snx_sender_t *sender)
+{
+    (void) pthread_mutex_destroy(&sender->lock);
+
+    free(sender->proxy);
+    free(sender->ca_file);
+    free(sender->spotlight);
+    free(sender->user_agent);
+    free(sender);
+}
+
+
 snx_rc_t
 snx_sender_start(snx_sender_t **sender, const snx_sender_conf_t *conf)
 {
@@ -301,32 +376,26 @@ snx_sender_start(snx_sender_t **sender, const snx_sender_conf_t *conf)
         return SNX_AGAIN;
     }
 
-    s = calloc(1, sizeof(snx_sender_t));
+    s = snx_sender_create(conf);
 
-    if (s == NULL || pthread_mutex_init(&s->lock, NULL) != 0) {
-        goto failed;
+    if (s == NULL) {
+        snx_lease_release(&conf->shm->lease, token);
+        return SNX_NOMEM;
     }
 
-    s->conf = *conf;
     s->token = token;
     s->renew_ms = now_ms + SNX_LEASE_RENEW_MS;
     atomic_init(&s->running, 1);
 
     if (!snx_sender_spawn(s)) {
-        (void) pthread_mutex_destroy(&s->lock);
-        goto failed;
+        snx_sender_free(s);
+        snx_lease_release(&conf->shm->lease, token);
+        return SNX_NOMEM;
     }
 
     *sender = s;
 
     return SNX_OK;
-
-failed:
-
-    free(s);
-    snx_lease_release(&conf->shm->lease, token);
-
-    return SNX_NOMEM;
 }
 
 
@@ -363,7 +432,7 @@ snx_sender_join(snx_sender_t *sender, uint32_t wait_ms)
 }
 
 
-void
+int
 snx_sender_stop(snx_sender_t *sender, uint32_t timeout_ms,
     void (*log)(const snx_sender_msg_t *msg, void *data), void *data,
     uint32_t *left)
@@ -398,10 +467,9 @@ snx_sender_stop(snx_sender_t *sender, uint32_t timeout_ms,
         *left = usage.pending;
     }
 
-    if (!joined) {
-        return;
+    if (joined) {
+        snx_sender_free(sender);
     }
 
-    (void) pthread_mutex_destroy(&sender->lock);
-    free(sender);
+    return joined;
 }

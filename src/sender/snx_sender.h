@@ -22,7 +22,7 @@
 typedef struct snx_sender_s  snx_sender_t;
 
 
-/* Strings are terminated and must outlive the sender; NULL: not set. */
+/* Strings are terminated, the sender copies them; NULL: not set. */
 
 typedef struct {
     snx_shm_t     *shm;
@@ -73,8 +73,11 @@ int snx_sender_running(const snx_sender_t *sender);
  * joins and frees.  After it, messages cannot be read: it hands the last
  * ones to log (may be NULL).  *left, if given, is set to the records left
  * in the queue.  Takes at most timeout_ms + 200 ms.
+ * Returns 1, or 0 when the thread did not end in time: it goes on with memory
+ * of its own, and the process must not run exit handlers beside it, which
+ * would take curl's and OpenSSL's state away under it.
  */
-void snx_sender_stop(snx_sender_t *sender, uint32_t timeout_ms,
+int snx_sender_stop(snx_sender_t *sender, uint32_t timeout_ms,
     void (*log)(const snx_sender_msg_t *msg, void *data), void *data,
     uint32_t *left);
 
