@@ -21,7 +21,7 @@ use NginxTest::Load;
 
 my $RELOADS = 20;
 
-my $t = NginxTest->new()->plan(23);
+my $t = NginxTest->new()->plan(25);
 
 $t->sentry()->conf(
     main     => 'worker_processes 2;',
@@ -59,8 +59,12 @@ wait_for(sub { accounts($t)->{queued} > 20 });
 
 for ('first', 'second') {
     my $start = time();
+    my @old = $t->worker_pids();
 
-    $t->reload(all => 1);
+    cmp_ok(taken_over(), '<', deadline(1),
+           "Sentry hangs: new workers send at once, $_ reload");
+
+    wait_for(sub { !grep { kill 0, $_ } @old });
     cmp_ok(time() - $start, '<', deadline(3.5),
            "Sentry hangs: old workers leave in time, $_ reload");
 }

@@ -19,7 +19,7 @@ use NginxTest::Accounts;
 
 use SentryEnvelope qw/ parse_envelope /;
 
-my $t = NginxTest->new()->plan(36);
+my $t = NginxTest->new()->plan(37);
 
 my $copies = $t->testdir() . '/copies';
 my $spotlight = $t->upstream('answer', record => $copies);
