@@ -71,7 +71,8 @@ san_asan = -fsanitize=address,undefined -fno-sanitize-recover=all \
 san_tsan = -fsanitize=thread -O1 $(if $(findstring clang,$(CC)),,-Wno-tsan)
 
 unit = $(build)/unit$(addprefix -,$(SAN))
-unit_cflags = -std=gnu11 -g -O2 -Wall -Wextra -Werror \
+# a sanitizer's code makes gcc warn of what is not there
+unit_cflags = -std=gnu11 -g -O2 -Wall -Wextra $(if $(SAN),,-Werror) \
     -Isrc/core -Isrc/sender -It/unit $(san_$(SAN))
 unit_libs = -lcurl -lcjson -lz -lpcre2-8 -lpthread -lm
 unit_objs = $(patsubst src/%.c,$(unit)/%.o,$(wildcard src/core/*.c) \

@@ -357,7 +357,8 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
 
         /* once more for what came meanwhile, not for what cannot be sent */
 
-        if (usage.pending == left || snx_process_now_ms() >= end
+        if (usage.pending == left
+            || snx_process_now_ms() + NGX_SENTRY_LAST_MS >= end
             || snx_sender_start(&worker->sender, &worker->sender_conf)
                != SNX_OK)
         {
