@@ -68,6 +68,7 @@ static const uint32_t  snx_scrub_shape_first[] = {
 
 typedef struct {
     const snx_scrub_t    *scrub;
+    const unsigned char  *start;
     const unsigned char  *end;
     unsigned char         prev;
     unsigned              hit:1;       /* a sensitive word ended there */
@@ -224,6 +225,7 @@ snx_scrub_found(const snx_scrub_t *scrub, const unsigned char *p,
     memset(&f, 0, sizeof(f));
 
     f.scrub = scrub;
+    f.start = p;
     f.end = end;
 
     while (p < end) {
@@ -277,7 +279,8 @@ snx_scrub_find_key(snx_finder_t *f, const unsigned char *p,
     if (c == ':') {
         return f->hit && next < f->end
                && !snx_scrub_starts(next, f->end, "//")
-               && !(f->host && snx_scrub_find_port(next, f->end));
+               && !(f->host && snx_scrub_find_port(next, f->end))
+               && !snx_scrub_source(f->start, p, next, f->end);
     }
 
     if (!snx_scrub_space(c) && !snx_scrub_quote(c) && c != '\\' && c != ')') {
@@ -309,14 +312,14 @@ snx_scrub_find_user(snx_finder_t *f, unsigned char c)
         return 0;
     }
 
-    if (c == '/' || c == '?' || c == '#') {
-        f->host = (c == '/' && slash);
+    if (c == '/') {
+        f->host = (slash != 0);
         f->colon = 0;
         f->chars = 0;
 
     } else if (!f->host
                && (snx_scrub_space(c) || snx_scrub_quote(c)
-                   || snx_scrub_in(c, "&,;<>")))
+                   || snx_scrub_in(c, "?#&,;<>")))
     {
         f->colon = 0;
         f->chars = 0;
@@ -399,6 +402,33 @@ snx_scrub_find_port(const unsigned char *p, const unsigned char *end)
     }
 
     return n != 0;
+}
+
+
+int
+snx_scrub_source(const unsigned char *p, const unsigned char *name,
+    const unsigned char *line, const unsigned char *end)
+{
+    size_t  i, n;
+
+    static const char *const  names[] = {
+        ".c", ".conf", ".go", ".java", ".js", ".lua", ".php", ".pl", ".pm",
+        ".py", ".rb", ".rs", ".ts"
+    };
+
+    if (!snx_scrub_find_port(line, end)) {
+        return 0;
+    }
+
+    for (i = 0; i < snx_nelts(names); i++) {
+        n = strlen(names[i]);
+
+        if (snx_scrub_len(p, name) > n && memcmp(name - n, names[i], n) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -6,7 +6,8 @@
  *
  *   snx_scrub_text.c   free text, word by word
  *        |
- *   snx_scrub_pair.c   a word and what it makes secret
+ *   snx_scrub_field.c, snx_scrub_pair.c, snx_scrub_blank.c
+ *        |             what a word makes secret
  *        |                  (snx_scrub_value.c: where that ends)
  *   snx_scrub_url.c    URLs, queries       (snx_scrub_path.c: paths)
  *        |
@@ -251,6 +252,10 @@ const unsigned char *snx_scrub_shape(const unsigned char *p,
 int snx_scrub_found(const snx_scrub_t *scrub, const unsigned char *p,
     const unsigned char *end);
 
+/* Whether name ends with a source file's extension and a number is at line. */
+int snx_scrub_source(const unsigned char *p, const unsigned char *name,
+    const unsigned char *line, const unsigned char *end);
+
 /* The last "@", percent-encoded or not, or NULL. */
 const unsigned char *snx_scrub_last_at(const unsigned char *p,
     const unsigned char *end);
@@ -277,14 +282,15 @@ const unsigned char *snx_scrub_host(const unsigned char *p,
 
 /*
  * The "@" that ends the userinfo at p; the host's end when that was cut off
- * before its "@"; NULL when there is none.
+ * before its "@"; NULL when there is none.  A host ends at one of stop.
  */
 const unsigned char *snx_scrub_user(const unsigned char *p,
-    const unsigned char *end);
+    const unsigned char *end, const char *stop);
 
 /* host[:port] with what stands before "@"; returns where it ended. */
 const unsigned char *snx_scrub_write_host(const snx_scrub_t *scrub,
-    snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
+    snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end,
+    const char *stop);
 
 /* Where the value of a query parameter ends; secret: of a sensitive key. */
 const unsigned char *snx_scrub_query_value(const unsigned char *p,
@@ -296,6 +302,41 @@ int snx_scrub_scheme(const unsigned char *p, const unsigned char *end);
 /* First of a set of characters in p..end, or end. */
 const unsigned char *snx_scrub_any(const unsigned char *p,
     const unsigned char *end, const char *set);
+
+
+/*
+ * Free text and a word of it, perhaps with path segments before it
+ * (snx_scrub_text.c).
+ */
+
+typedef struct {
+    const snx_scrub_t    *scrub;
+    snx_scrub_out_t      *out;
+    const unsigned char  *start;
+    const unsigned char  *end;
+    const unsigned char  *line;        /* end of the current line */
+    const unsigned char  *at;          /* next "@" or end of a user name */
+    const unsigned char  *run;         /* end of the URL that was looked at */
+    snx_str_t             command;     /* first word of the statement */
+    size_t                words;       /* of the statement so far */
+    unsigned              statement:1; /* the line looks like directives */
+    unsigned              fresh:1;     /* nothing but marks in it yet */
+} snx_scrub_text_t;
+
+typedef struct {
+    const unsigned char  *p;
+    const unsigned char  *end;
+    const unsigned char  *value;       /* behind separator and blanks */
+    unsigned              flags;
+    unsigned char         quote;       /* stands before it, not after it */
+    unsigned              path:1;
+    unsigned              fresh:1;     /* first in its line */
+    unsigned              closed:1;    /* a quote stands after it */
+    unsigned              spaced:1;    /* blanks separate it from value */
+    unsigned              strong:1;    /* "=" or ":" does */
+    unsigned              colon:1;     /* ":" does */
+    unsigned              tag:1;       /* <word>value< */
+} snx_scrub_word_t;
 
 
 /*
@@ -314,8 +355,8 @@ const unsigned char *snx_scrub_value_run(const unsigned char *p,
     const unsigned char *end);
 
 /* As above, for URLs: "&" and "," are part of them. */
-const unsigned char *snx_scrub_value_url(const unsigned char *p,
-    const unsigned char *end);
+const unsigned char *snx_scrub_value_url(snx_scrub_text_t *t,
+    const unsigned char *p);
 
 /* Up to a quote that closes what the text has opened, or the line's end. */
 const unsigned char *snx_scrub_value_open(const unsigned char *p,
@@ -338,43 +379,6 @@ int snx_scrub_value_like(const unsigned char *p, const unsigned char *end,
     int hard);
 
 
-/*
- * Words of free text (snx_scrub_text.c) and what follows them
- * (snx_scrub_pair.c).
- */
-
-typedef struct {
-    const snx_scrub_t    *scrub;
-    snx_scrub_out_t      *out;
-    const unsigned char  *start;
-    const unsigned char  *end;
-    const unsigned char  *line;        /* end of the current line */
-    const unsigned char  *at;          /* next "@" or end of a user name */
-    snx_str_t             command;     /* first word of the statement */
-    size_t                words;       /* of the statement so far */
-    unsigned              statement:1; /* the line looks like directives */
-    unsigned              fresh:1;     /* nothing but marks in it yet */
-} snx_scrub_text_t;
-
-
-/* A word, perhaps with path segments before it. */
-
-typedef struct {
-    const unsigned char  *p;
-    const unsigned char  *end;
-    const unsigned char  *value;       /* behind separator and blanks */
-    unsigned              flags;
-    unsigned char         quote;       /* stands before it, not after it */
-    unsigned              path:1;
-    unsigned              fresh:1;     /* first in its line */
-    unsigned              closed:1;    /* a quote stands after it */
-    unsigned              spaced:1;    /* blanks separate it from value */
-    unsigned              strong:1;    /* "=" or ":" does */
-    unsigned              colon:1;     /* ":" does */
-    unsigned              tag:1;       /* <word>value< */
-} snx_scrub_word_t;
-
-
 /* Writes the word, filtered when it is a secret; returns where it ended. */
 const unsigned char *snx_scrub_text_plain(snx_scrub_text_t *t,
     const snx_scrub_word_t *w);
@@ -383,23 +387,59 @@ const unsigned char *snx_scrub_text_plain(snx_scrub_text_t *t,
 void snx_scrub_text_separator(const snx_scrub_text_t *t,
     snx_scrub_word_t *w);
 
+
 /*
  * Each writes the word and the secret that it announces and returns where
  * that ended, or writes nothing and returns NULL when there is none.
  *
- *   strong   a sensitive word with "=" or ":"
- *   scheme   "Bearer abc" and the like
- *   blank    a sensitive word with a blank
- *   user     user:password@host
+ *   field      what nginx appends: client: 1.2.3.4, request: "..."
+ *   strong     a sensitive word with "=" or ":"
+ *   user       user:password@host
+ *   directive  a sensitive word in a directive
+ *   scheme     "Bearer abc" and the like
+ *   prose      a sensitive word in English
  */
+const unsigned char *snx_scrub_field(snx_scrub_text_t *t,
+    const snx_scrub_word_t *w);
 const unsigned char *snx_scrub_pair_strong(snx_scrub_text_t *t,
-    const snx_scrub_word_t *w);
-const unsigned char *snx_scrub_pair_scheme(snx_scrub_text_t *t,
-    const snx_scrub_word_t *w);
-const unsigned char *snx_scrub_pair_blank(snx_scrub_text_t *t,
     const snx_scrub_word_t *w);
 const unsigned char *snx_scrub_pair_user(snx_scrub_text_t *t,
     const snx_scrub_word_t *w);
+const unsigned char *snx_scrub_blank_directive(snx_scrub_text_t *t,
+    const snx_scrub_word_t *w);
+const unsigned char *snx_scrub_blank_scheme(snx_scrub_text_t *t,
+    const snx_scrub_word_t *w);
+const unsigned char *snx_scrub_blank_prose(snx_scrub_text_t *t,
+    const snx_scrub_word_t *w);
+
+
+/*
+ * Of pairs (snx_scrub_pair.c).
+ */
+
+/* Whether s is one of n texts in lower case. */
+int snx_scrub_pair_among(snx_str_t s, const char *const *texts, size_t n);
+
+/* Whether the text stands before p. */
+int snx_scrub_pair_behind(const snx_scrub_text_t *t, const unsigned char *p,
+    const char *text);
+
+/* Whether the word is a host and its value a port; an exception's name. */
+int snx_scrub_pair_port(const snx_scrub_text_t *t, const snx_scrub_word_t *w);
+int snx_scrub_pair_error(const snx_scrub_word_t *w);
+
+/* Whether a quoted value begins at p, its quote perhaps escaped. */
+int snx_scrub_pair_quoted(const unsigned char *p, const unsigned char *end);
+
+/* Writes the word and what separates it from its value. */
+void snx_scrub_pair_key(snx_scrub_text_t *t, const snx_scrub_word_t *w,
+    const unsigned char *value);
+
+/* Each writes the secret at p and returns where it ended. */
+const unsigned char *snx_scrub_pair_value(snx_scrub_text_t *t,
+    const unsigned char *p);
+const unsigned char *snx_scrub_pair_quote(snx_scrub_text_t *t,
+    const unsigned char *p);
 
 
 #endif /* SNX_SCRUB_PARTS_H_INCLUDED */

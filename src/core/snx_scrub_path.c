@@ -14,6 +14,7 @@
 
 #define SNX_SCRUB_NEAR_HARD    2       /* /token/verify/8f3a9c1d */
 #define SNX_SCRUB_NEAR_WORD    1       /* /session/8f3a9c1d */
+#define SNX_SCRUB_NEAR_LINK    2       /* /reset/MTIz/5f2-8f3a9c1d */
 
 #define SNX_SCRUB_TOKEN_MIN    6       /* with a digit */
 #define SNX_SCRUB_TOKEN_LONG   16      /* without */
@@ -46,6 +47,7 @@ static void snx_scrub_path_piece(const snx_scrub_path_t *path,
     const unsigned char *p, const unsigned char *end);
 static void snx_scrub_path_near(snx_scrub_path_t *path,
     const unsigned char *p, const unsigned char *end);
+static int snx_scrub_path_link(snx_str_t name);
 static int snx_scrub_path_token(const snx_scrub_path_t *path,
     const unsigned char *p, const unsigned char *end);
 static int snx_scrub_path_version(const unsigned char *p,
@@ -86,11 +88,11 @@ snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
     while (p < end && !out->full) {
         if (path.host == SNX_SCRUB_HOST
             || (path.host == SNX_SCRUB_HOST_MAYBE
-                && snx_scrub_user(p, end) != NULL))
+                && snx_scrub_user(p, end, "/") != NULL))
         {
-            p = snx_scrub_write_host(scrub, out, p, end);
+            p = snx_scrub_write_host(scrub, out, p, end, "/");
 
-            if (path.near && (p == end || *p == '/' || *p == '\\')) {
+            if (path.near) {
                 path.near--;
             }
         }
@@ -208,11 +210,13 @@ snx_scrub_path_near(snx_scrub_path_t *path, const unsigned char *p,
     const unsigned char *end)
 {
     unsigned              flags;
+    snx_str_t             name;
     const unsigned char  *eq;
 
     end = snx_scrub_any(p, end, "&;");
     eq = snx_scrub_seek(p, end, '=');
     flags = snx_scrub_flags(path->scrub, p, eq);
+    name = snx_str(p, snx_scrub_len(p, end));
 
     if ((flags & SNX_SCRUB_HARD) || (flags && eq != end)) {
         path->near = SNX_SCRUB_NEAR_HARD;
@@ -222,9 +226,35 @@ snx_scrub_path_near(snx_scrub_path_t *path, const unsigned char *p,
         path->near = SNX_SCRUB_NEAR_WORD;
         path->hard = 0;
 
+    } else if (snx_scrub_path_link(name)) {
+        path->near = SNX_SCRUB_NEAR_LINK;
+        path->hard = 0;
+
     } else if (path->near) {
         path->near--;
     }
+}
+
+
+/* Segments of links that are sent by mail, with a token behind them. */
+
+static int
+snx_scrub_path_link(snx_str_t name)
+{
+    size_t  i;
+
+    static const char *const  names[] = {
+        "activate", "activation", "confirm", "invitation", "invite", "magic",
+        "recover", "reset", "unsubscribe", "verify"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (snx_scrub_is(name, names[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -41,12 +41,6 @@ static const unsigned char *snx_scrub_text_blanks(const snx_scrub_text_t *t,
     const unsigned char *p);
 static const unsigned char *snx_scrub_text_operator(const snx_scrub_text_t *t,
     snx_scrub_word_t *w, const unsigned char *p);
-static const unsigned char *snx_scrub_text_field(snx_scrub_text_t *t,
-    const snx_scrub_word_t *w);
-static const unsigned char *snx_scrub_text_client(snx_scrub_text_t *t,
-    const snx_scrub_word_t *w);
-static void snx_scrub_text_request(snx_scrub_text_t *t,
-    const unsigned char *p, const unsigned char *end);
 static int snx_scrub_text_pem(const unsigned char *p,
     const unsigned char *end);
 
@@ -169,9 +163,9 @@ snx_scrub_text_slash(snx_scrub_text_t *t, const unsigned char *p)
 
     snx_scrub_copy(t->out, p, host);
 
-    end = snx_scrub_value_url(p, t->end);
+    end = snx_scrub_value_url(t, p);
 
-    if (end <= host || snx_scrub_user(host, end) == NULL) {
+    if (end <= host || snx_scrub_user(host, end, "/?#") == NULL) {
         return host;
     }
 
@@ -192,7 +186,7 @@ snx_scrub_text_url(snx_scrub_text_t *t, const unsigned char *p)
 {
     const unsigned char  *end;
 
-    end = snx_scrub_value_url(p, t->end);
+    end = snx_scrub_value_url(t, p);
 
     t->fresh = 0;
     snx_scrub_write_url(t->scrub, t->out, p, end);
@@ -217,7 +211,7 @@ snx_scrub_text_word(snx_scrub_text_t *t, const unsigned char *p)
 
     snx_scrub_text_separator(t, &w);
 
-    next = snx_scrub_text_field(t, &w);
+    next = snx_scrub_field(t, &w);
 
     if (next == NULL) {
         next = snx_scrub_pair_strong(t, &w);
@@ -228,11 +222,15 @@ snx_scrub_text_word(snx_scrub_text_t *t, const unsigned char *p)
     }
 
     if (next == NULL) {
-        next = snx_scrub_pair_scheme(t, &w);
+        next = snx_scrub_blank_directive(t, &w);
     }
 
     if (next == NULL) {
-        next = snx_scrub_pair_blank(t, &w);
+        next = snx_scrub_blank_scheme(t, &w);
+    }
+
+    if (next == NULL) {
+        next = snx_scrub_blank_prose(t, &w);
     }
 
     return (next == NULL) ? snx_scrub_text_plain(t, &w) : next;
@@ -263,7 +261,7 @@ snx_scrub_text_measure(snx_scrub_text_t *t, snx_scrub_word_t *w)
     if (snx_scrub_starts(p, t->end, "/")
         || snx_scrub_starts(p, t->end, "\\/"))
     {
-        end = snx_scrub_value_url(w->p, t->end);
+        end = snx_scrub_value_url(t, w->p);
 
         for (w->path = 1; p < end && *p != ':'; p++) {
             if (snx_scrub_in(*p, "?#=&;")) {
@@ -378,105 +376,6 @@ snx_scrub_text_operator(const snx_scrub_text_t *t, snx_scrub_word_t *w,
     }
 
     return match ? p : start;
-}
-
-
-/*
- * The fields that nginx appends to its messages are known, and so is where
- * their quotes close, whatever the client has put between them.
- */
-
-static const unsigned char *
-snx_scrub_text_field(snx_scrub_text_t *t, const snx_scrub_word_t *w)
-{
-    snx_str_t             name;
-    const unsigned char  *p, *end;
-
-    name = snx_str(w->p, snx_scrub_len(w->p, w->end));
-
-    if (snx_scrub_is(name, "client") && !t->scrub->pii) {
-        return snx_scrub_text_client(t, w);
-    }
-
-    p = w->end;
-
-    if (!snx_scrub_starts(p, t->end, ": \"")
-        || !(snx_scrub_is(name, "request") || snx_scrub_is(name, "subrequest")
-             || snx_scrub_is(name, "upstream") || snx_scrub_is(name, "host")
-             || snx_scrub_is(name, "referrer")))
-    {
-        return NULL;
-    }
-
-    p += 3;
-    end = snx_scrub_value_field(p, t->end);
-
-    snx_scrub_copy(t->out, w->p, p);
-
-    if (*w->p == 'h') {
-        p = snx_scrub_write_host(t->scrub, t->out, p, end);
-        snx_scrub_write_url(t->scrub, t->out, p, end);
-
-    } else if (*w->p == 'r' && w->p[2] == 'f') {
-        snx_scrub_write_url(t->scrub, t->out, p, end);
-
-    } else {
-        snx_scrub_text_request(t, p, end);
-    }
-
-    return end;
-}
-
-
-/* "client: 1.2.3.4" anywhere, "client 1.2.3.4 closed ..." */
-
-static const unsigned char *
-snx_scrub_text_client(snx_scrub_text_t *t, const snx_scrub_word_t *w)
-{
-    int                   address;
-    const unsigned char  *p;
-
-    address = snx_scrub_starts(w->value, t->end, "unix:");
-    p = w->value + (address ? 5 : 0);
-
-    while (p < t->line && snx_scrub_in(*p, "0123456789abcdefABCDEF.:")) {
-        address |= (*p == '.' || *p == ':');
-        p++;
-    }
-
-    if (w->closed || !w->spaced || !address
-        || (p < t->line && *p != ',' && !snx_scrub_blank(*p)))
-    {
-        return NULL;
-    }
-
-    snx_scrub_copy(t->out, w->p, w->value);
-    snx_scrub_filtered(t->out);
-
-    return p;
-}
-
-
-/* GET /path HTTP/1.1, or only a URL. */
-
-static void
-snx_scrub_text_request(snx_scrub_text_t *t, const unsigned char *p,
-    const unsigned char *end)
-{
-    const unsigned char  *url, *tail;
-
-    for (url = p; url < end && (snx_scrub_upper(*url) || *url == '_'); url++) {
-        /* void */
-    }
-
-    url = (url < end && *url == ' ') ? url + 1 : p;
-
-    tail = (end - url > 9) ? end - 9 : end;
-    tail = snx_scrub_starts(tail, end, " HTTP/") ? tail : end;
-
-    snx_scrub_copy(t->out, p, url);
-    snx_scrub_write_url(t->scrub, t->out, url, tail);
-    snx_scrub_copy(t->out, tail, end);
 }
 
 

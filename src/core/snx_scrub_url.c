@@ -23,7 +23,7 @@ static int snx_scrub_url_like(const unsigned char *p,
 static void snx_scrub_query_piece(const snx_scrub_t *scrub,
     snx_scrub_out_t *out, const unsigned char *p, const unsigned char *end);
 static const unsigned char *snx_scrub_host_end(const unsigned char *p,
-    const unsigned char *end);
+    const unsigned char *end, const char *stop);
 static int snx_scrub_host_odd(const unsigned char *p,
     const unsigned char *end);
 
@@ -121,7 +121,7 @@ snx_scrub_write_url(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 
     if (host != NULL) {
         snx_scrub_copy(out, p, host);
-        p = snx_scrub_write_host(scrub, out, host, end);
+        p = snx_scrub_write_host(scrub, out, host, end, "/?#");
     }
 
     path = snx_scrub_any(p, end, "?#");
@@ -260,11 +260,12 @@ snx_scrub_host(const unsigned char *p, const unsigned char *end)
 
 
 const unsigned char *
-snx_scrub_user(const unsigned char *p, const unsigned char *end)
+snx_scrub_user(const unsigned char *p, const unsigned char *end,
+    const char *stop)
 {
     const unsigned char  *last, *at;
 
-    last = snx_scrub_host_end(p, end);
+    last = snx_scrub_host_end(p, end, stop);
     at = snx_scrub_last_at(p, last);
 
     if (at == NULL && snx_scrub_host_odd(p, last)) {
@@ -280,13 +281,13 @@ snx_scrub_user(const unsigned char *p, const unsigned char *end)
 
 const unsigned char *
 snx_scrub_write_host(const snx_scrub_t *scrub, snx_scrub_out_t *out,
-    const unsigned char *p, const unsigned char *end)
+    const unsigned char *p, const unsigned char *end, const char *stop)
 {
     unsigned char         c;
     const unsigned char  *last, *at, *port;
 
-    at = snx_scrub_user(p, end);
-    last = snx_scrub_host_end(p, end);
+    at = snx_scrub_user(p, end, stop);
+    last = snx_scrub_host_end(p, end, stop);
 
     if (at == last) {
         snx_scrub_filtered(out);
@@ -295,7 +296,7 @@ snx_scrub_write_host(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 
     if (at != NULL) {
         snx_scrub_filtered(out);
-        last = snx_scrub_host_end(at, end);
+        last = snx_scrub_host_end(at, end, stop);
         p = at + snx_scrub_char(at, last, &c);
         snx_scrub_copy(out, at, p);
     }
@@ -316,9 +317,10 @@ snx_scrub_write_host(const snx_scrub_t *scrub, snx_scrub_out_t *out,
 
 
 static const unsigned char *
-snx_scrub_host_end(const unsigned char *p, const unsigned char *end)
+snx_scrub_host_end(const unsigned char *p, const unsigned char *end,
+    const char *stop)
 {
-    end = snx_scrub_any(p, end, "/?#");
+    end = snx_scrub_any(p, end, stop);
 
     while (end > p && end[-1] == '\\') {
         end--;

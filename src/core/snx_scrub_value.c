@@ -15,6 +15,10 @@
 
 #define SNX_SCRUB_NESTED       15
 
+/* How far back the partner of a closing bracket is looked for. */
+
+#define SNX_SCRUB_TRIM         256
+
 
 static int snx_scrub_value_ends(const unsigned char *p,
     const unsigned char *end, int url);
@@ -61,7 +65,9 @@ snx_scrub_value_quoted(const unsigned char *p, const unsigned char *end,
             continue;
         }
 
-        if (*p == quote && (n <= level || (level == 0 && n % 2 == 0))) {
+        if ((*p == quote || (quote == '`' && *p == '\''))
+            && (n <= level || (level == 0 && n % 2 == 0)))
+        {
             if (p != start && p + 1 < end && p[1] == quote) {
                 p++;
 
@@ -104,15 +110,17 @@ snx_scrub_value_run(const unsigned char *p, const unsigned char *end)
 
 
 const unsigned char *
-snx_scrub_value_url(const unsigned char *p, const unsigned char *end)
+snx_scrub_value_url(snx_scrub_text_t *t, const unsigned char *p)
 {
-    const unsigned char  *start;
-
-    for (start = p; p < end && !snx_scrub_value_ends(p, end, 1); p++) {
-        /* void */
+    if (t->run <= p) {
+        for (t->run = p; t->run < t->end; t->run++) {
+            if (snx_scrub_value_ends(t->run, t->end, 1)) {
+                break;
+            }
+        }
     }
 
-    return snx_scrub_value_trim(start, p);
+    return snx_scrub_value_trim(p, t->run);
 }
 
 
@@ -159,11 +167,15 @@ snx_scrub_value_trim(const unsigned char *p, const unsigned char *end)
     size_t                i, open[4], close[4];
     const unsigned char  *last;
 
-    static const char     opening[] = "([{<";
-    static const char     closing[] = ")]}>";
+    static const unsigned char  opening[] = "([{<";
+    static const unsigned char  closing[] = ")]}>";
 
     memset(open, 0, sizeof(open));
     memset(close, 0, sizeof(close));
+
+    if (end - p > SNX_SCRUB_TRIM) {
+        p = end - SNX_SCRUB_TRIM;
+    }
 
     for (last = p; last < end; last++) {
         for (i = 0; i < 4; i++) {
@@ -173,14 +185,11 @@ snx_scrub_value_trim(const unsigned char *p, const unsigned char *end)
     }
 
     while (last > p && !snx_scrub_ends(p, last, SNX_FILTERED)) {
-        if (snx_scrub_in(last[-1], closing)) {
-            i = (size_t) (strchr(closing, last[-1]) - closing);
+        for (i = 0; i < 4 && last[-1] != closing[i]; i++) { /* void */ }
 
-            if (close[i]-- <= open[i]) {
-                break;
-            }
-
-        } else if (!snx_scrub_in(last[-1], ",;:.")) {
+        if (i == 4 ? !snx_scrub_in(last[-1], ",;:.")
+                   : close[i]-- <= open[i])
+        {
             break;
         }
 
