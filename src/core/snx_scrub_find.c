@@ -71,6 +71,7 @@ typedef struct {
     const unsigned char  *start;
     const unsigned char  *end;
     unsigned char         prev;
+    unsigned              digits;      /* of what may be a port */
     unsigned              hit:1;       /* a sensitive word ended there */
     unsigned              slash:1;     /* "/" */
     unsigned              host:1;      /* "//" and no end of host since */
@@ -328,10 +329,12 @@ snx_scrub_find_user(snx_finder_t *f, unsigned char c)
         f->odd = f->host && f->colon;
         f->colon = f->host || snx_scrub_find_word(f->prev);
         f->chars = f->host;
+        f->digits = 0;
 
     } else if (c != '\\') {
         f->chars = 1;
-        f->odd = f->host && f->colon && !snx_scrub_digit(c);
+        f->odd = f->host && f->colon
+                 && (!snx_scrub_digit(c) || ++f->digits > 5);
     }
 
     return 0;
