@@ -41,7 +41,7 @@ note 'longest: ', max @seconds;
 for my $n (1, 4, 2) {
     $t->conf(main => "worker_processes $n;");
     cmp_ok(taken_over(), '<', deadline(1), "worker_processes $n: at once");
-    is(scalar $t->worker_pids(), $n, 'as many workers');
+    ok(wait_for(sub { $t->worker_pids() == $n }), 'as many workers');
 }
 
 ok(wait_for(sub { $t->worker_pids(all => 1) == 2 }), 'old workers have left');

@@ -38,7 +38,7 @@ my $load = NginxTest::Load->new($t, uri => '/boom/', rate => 100);
 wait_for(sub { keys %{paths($t)} > 50 });
 $t->upgrade();
 isnt($t->nginx_pid(), $old, 'upgrade: a new master');
-is(scalar $t->worker_pids(), 2, 'upgrade: its workers');
+ok(wait_for(sub { $t->worker_pids() == 2 }), 'upgrade: its workers');
 
 my $seen = keys %{paths($t)};
 

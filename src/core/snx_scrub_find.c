@@ -75,6 +75,7 @@ typedef struct {
     unsigned              hit:1;       /* a sensitive word ended there */
     unsigned              slash:1;     /* "/" */
     unsigned              host:1;      /* "//" and no end of host since */
+    unsigned              coded:1;     /* that was percent-encoded */
     unsigned              colon:1;     /* ":" in host, or after a word */
     unsigned              odd:1;       /* what follows it is not a port */
     unsigned              chars:1;     /* something a "@" could end */
@@ -92,7 +93,7 @@ static int snx_scrub_shape_prefix(const snx_shape_t *shape,
     const unsigned char *end);
 static int snx_scrub_find_key(snx_finder_t *f, const unsigned char *p,
     const unsigned char *next, unsigned char c);
-static int snx_scrub_find_user(snx_finder_t *f, unsigned char c);
+static int snx_scrub_find_user(snx_finder_t *f, unsigned char c, int coded);
 static int snx_scrub_find_scheme(const unsigned char *p,
     const unsigned char *end);
 static int snx_scrub_find_port(const unsigned char *p,
@@ -232,7 +233,9 @@ snx_scrub_found(const snx_scrub_t *scrub, const unsigned char *p,
     while (p < end) {
         next = p + snx_scrub_char(p, end, &c);
 
-        if (snx_scrub_find_key(&f, p, next, c) || snx_scrub_find_user(&f, c)) {
+        if (snx_scrub_find_key(&f, p, next, c)
+            || snx_scrub_find_user(&f, c, next - p > 1))
+        {
             return 1;
         }
 
@@ -295,7 +298,7 @@ snx_scrub_find_key(snx_finder_t *f, const unsigned char *p,
 /* user:password@host, with "//" before it or not. */
 
 static int
-snx_scrub_find_user(snx_finder_t *f, unsigned char c)
+snx_scrub_find_user(snx_finder_t *f, unsigned char c, int coded)
 {
     int  slash;
 
@@ -306,15 +309,17 @@ snx_scrub_find_user(snx_finder_t *f, unsigned char c)
         return 1;
     }
 
-    if (f->host && f->odd) {
+    if (f->host && (f->odd || (c == '/' && coded && !f->coded))) {
 
         /* a password with delimiters in it, up to "@" */
 
+        f->chars = 1;
         return 0;
     }
 
     if (c == '/') {
         f->host = (slash != 0);
+        f->coded = (coded != 0);
         f->colon = 0;
         f->chars = 0;
 

@@ -192,10 +192,16 @@ snx_scrub_pair_weak(const snx_scrub_text_t *t, const snx_scrub_word_t *w)
 int
 snx_scrub_pair_error(const snx_scrub_word_t *w)
 {
-    return w->colon
-           && (snx_scrub_ends(w->p, w->end, "Error")
-               || snx_scrub_ends(w->p, w->end, "Exception")
-               || snx_scrub_ends(w->p, w->end, "Warning"));
+    const unsigned char  *p;
+
+    for (p = w->p; p < w->end && (snx_scrub_alnum(*p) || *p == '.'); p++) {
+        /* void */
+    }
+
+    return w->colon && p == w->end && snx_scrub_shape(w->p, p) == p
+           && (snx_scrub_ends(w->p, p, "Error")
+               || snx_scrub_ends(w->p, p, "Exception")
+               || snx_scrub_ends(w->p, p, "Warning"));
 }
 
 
@@ -321,29 +327,33 @@ snx_scrub_pair_extent(const snx_scrub_text_t *t, const snx_scrub_word_t *w)
 }
 
 
-/* A run, two when the first names an authentication scheme. */
+/* A run, and one more behind the name of an authentication scheme. */
 
 static const unsigned char *
 snx_scrub_pair_run(const unsigned char *p, const unsigned char *end)
 {
-    snx_str_t             scheme;
-    const unsigned char  *last;
+    snx_str_t             run;
+    const unsigned char  *last, *next;
 
-    last = snx_scrub_value_run(p, end);
-    scheme = snx_str(p, snx_scrub_len(p, last));
+    for ( ;; ) {
+        last = snx_scrub_value_run(p, end);
+        run = snx_str(p, snx_scrub_len(p, last));
 
-    if (last == end || !snx_scrub_blank(*last)
-        || !snx_scrub_pair_among(scheme, snx_scrub_schemes,
-                                 snx_nelts(snx_scrub_schemes)))
-    {
-        return last;
+        for (p = last; p < end && snx_scrub_blank(*p); p++) { /* void */ }
+
+        if (p == last || p == end
+            || !snx_scrub_pair_among(run, snx_scrub_schemes,
+                                     snx_nelts(snx_scrub_schemes)))
+        {
+            return last;
+        }
+
+        next = snx_scrub_value_run(p, end);
+
+        if (next == p) {
+            return last;
+        }
     }
-
-    for (p = last; p < end && snx_scrub_blank(*p); p++) { /* void */ }
-
-    end = snx_scrub_value_run(p, end);
-
-    return (end == p) ? last : end;
 }
 
 

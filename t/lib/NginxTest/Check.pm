@@ -30,24 +30,40 @@ sub _wrong {
 
 sub _final {
     my ($self) = @_;
-    my (@alerts, @reports);
 
-    for my $line (map { split /\n/, $self->read_file($_) } $self->_logs()) {
-        push @alerts, $line
-            if $line =~ $ALERTS
-               && !grep { $line =~ $_ } @{$self->{allowed}};
-        push @reports, $line if $line =~ $SANITIZER;
-    }
-
-    for (glob "$self->{dir}/sanitizer/*") {
-        push @reports, $self->read_file($_);
-    }
-
-    _none('no alerts', @alerts, @{$self->{wrong}});
-    _none('no sanitizer report', @reports);
+    _none('no alerts', $self->_alerts(), @{$self->{wrong}});
+    _none('no sanitizer report', $self->_reports());
     _none('no secret left behind', $self->_leaks());
     _none('all as the protocol says',
           map { $_->violations() } @{$self->{receivers} || []});
+}
+
+
+# What may have made a test die: an nginx that is gone.
+
+sub _last_words {
+    my ($self) = @_;
+
+    Test::More::diag($_) for $self->_alerts(), $self->_reports();
+}
+
+
+sub _alerts {
+    my ($self) = @_;
+
+    return grep {
+        my $line = $_;
+        $line =~ $ALERTS && !grep { $line =~ $_ } @{$self->{allowed}}
+    } map { split /\n/, $self->read_file($_) } $self->_logs();
+}
+
+
+sub _reports {
+    my ($self) = @_;
+
+    return grep({ $_ =~ $SANITIZER }
+                map { split /\n/, $self->read_file($_) } $self->_logs()),
+           map { $self->read_file($_) } glob "$self->{dir}/sanitizer/*";
 }
 
 
