@@ -121,6 +121,7 @@ tsan:
 
 check:
 	t/setup check
+	$(MAKE) --no-print-directory all
 	t/check
 
 fuzz:

@@ -96,6 +96,15 @@ typedef enum {
     /* explanations */
     SNX_F_BREADCRUMB = 140,    /* X* snx_breadcrumb_t, value = message */
     SNX_F_FRAME,               /* X* snx_frame_t, value = see below */
+    SNX_F_PASS,                /* X* snx_trail_pass_t, value = location */
+    SNX_F_CAUSE,               /* X* snx_try_cause_t, value = see below */
+
+    /* trace */
+    SNX_F_BAGGAGE = 160,       /* S  our members as propagated; absent: none */
+    SNX_F_UPSTREAM_SPAN_ID,    /* S  8 raw bytes, parent of the app's spans */
+    SNX_F_SUBREQUEST,          /* X* snx_subrequest_t, value = its location */
+    SNX_F_MARK,                /* X* snx_mark_t, no value */
+    SNX_F_CLIENT_SAMPLE_RATE,  /* S  "0.25", the rate that decided */
 
     SNX_F_TRUNCATED = 200      /* N  fields left out for lack of room */
 } snx_field_id_t;
@@ -110,16 +119,63 @@ typedef enum {
 } snx_level_t;
 
 
-/* Times in ms, -1 when unknown; sizes in bytes; status 0 when none came. */
+/*
+ * One upstream try.  Times in ms, -1 when unknown; sizes in bytes; status 0
+ * when none came; start_us 0 when it is not known.  request: 0 for the main
+ * request, n for the n-th SNX_F_SUBREQUEST of the record, from 1.
+ */
 
 typedef struct {
+    int64_t    start_us;       /* since the epoch */
+    int64_t    bytes_sent;
+    int64_t    bytes_received;
     int32_t    status;
     int32_t    connect_ms;
     int32_t    header_ms;
     int32_t    response_ms;
-    int64_t    bytes_sent;
-    int64_t    bytes_received;
+    uint16_t   request;
+    uint16_t   reserved[3];
 } snx_upstream_t;
+
+
+/* A location the request came through; the first pass is no redirect. */
+
+typedef struct {
+    int64_t    time_us;
+    uint8_t    error;          /* on its way to an error page */
+    uint8_t    reserved[7];
+} snx_trail_pass_t;
+
+
+/* A subrequest; parent: 0 the main request, n the n-th subrequest. */
+
+typedef struct {
+    int64_t        start_us;
+    int64_t        end_us;     /* 0: not finished */
+    unsigned char  span_id[8];
+    unsigned char  upstream_span_id[8];    /* zeros: none was propagated */
+    uint16_t       status;
+    uint16_t       parent;
+    uint8_t        reserved[4];
+} snx_subrequest_t;
+
+
+/* A moment in the life of the main request. */
+
+typedef struct {
+    int64_t    time_us;
+    uint8_t    moment;         /* snx_moment_t */
+    uint8_t    reserved[7];
+} snx_mark_t;
+
+
+typedef enum {
+    SNX_AT_ACCEPT = 0,         /* first request of a TLS connection */
+    SNX_AT_PHASES,             /* location settled, before limit_req */
+    SNX_AT_LIMITED,            /* limit_req's delay is over */
+    SNX_AT_CONTENT,            /* before the content handler */
+    SNX_AT_UPGRADE             /* 101 was answered */
+} snx_moment_t;
 
 
 typedef struct {

@@ -182,13 +182,45 @@ typedef struct {
 
 
 /*
- * Kept in the request's pool, found again after internal redirects: where
- * the request was before error_page led it away, and what nginx logged.
+ * The trace a main request belongs to.  Decided once: when the upstream or a
+ * variable needs it, else in the log phase.
  */
 
 typedef struct {
+    unsigned char              trace_id[16];
+    unsigned char              span_id[8];          /* our transaction's */
+    unsigned char              parent_span_id[8];   /* the caller's */
+    unsigned char              upstream_span_id[8]; /* the app's parent */
+    double                     rate;       /* that decided, -1 none did */
+    ngx_str_t                  baggage;    /* our members as propagated */
+    signed char                sampled;    /* 1, 0, -1 no decision */
+    unsigned                   continued:1;   /* parent_span_id is set */
+    unsigned                   propagated:1;  /* headers went upstream */
+} ngx_sentry_trace_t;
+
+
+/* One way through the phases: internal redirects start another. */
+
+#define NGX_SENTRY_PASSES_MAX_N  12        /* nginx allows 10 redirects */
+
+typedef struct {
+    int64_t                    time_us;
     void                     **loc_conf;   /* as of the rewrite phase */
+    ngx_uint_t                 nstates;    /* upstream states before it */
+    unsigned                   error:1;    /* on its way to an error page */
+} ngx_sentry_pass_t;
+
+
+/*
+ * Kept in the request's pool, found again after internal redirects: the
+ * locations the request came through, and what nginx logged.
+ */
+
+typedef struct {
+    ngx_uint_t                 npasses;
+    ngx_sentry_pass_t          passes[NGX_SENTRY_PASSES_MAX_N];
     void                     **line_conf;  /* as of the last line */
+    ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
     ngx_uint_t                 nlines;
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
@@ -325,14 +357,43 @@ void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
 double ngx_sentry_process_unit(ngx_sentry_worker_t *worker);
 
 
-/* ngx_sentry_capture.c: which requests become events */
+/* ngx_sentry_trail.c: the way of a request through nginx */
 
-ngx_int_t ngx_sentry_capture_remember(ngx_http_request_t *r);
-ngx_int_t ngx_sentry_capture_log(ngx_http_request_t *r);
+/* Rewrite phase: notes the pass, where that may be wanted later. */
+ngx_int_t ngx_sentry_trail_handler(ngx_http_request_t *r);
 
 /* What is kept of a main request; made when make is set; NULL if not. */
-ngx_sentry_ctx_t *ngx_sentry_capture_ctx(ngx_http_request_t *r,
+ngx_sentry_ctx_t *ngx_sentry_trail_ctx(ngx_http_request_t *r,
     ngx_uint_t make);
+
+/* The place that counts: not the error page that the request was led to. */
+ngx_sentry_loc_conf_t *ngx_sentry_trail_place(ngx_http_request_t *r,
+    ngx_sentry_ctx_t *ctx);
+
+void ngx_sentry_trail_passes(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec);
+
+/*
+ * The upstream tries of r, which is number (0 the main request) in the
+ * record.  passes may be NULL (a subrequest).
+ */
+void ngx_sentry_trail_upstreams(ngx_http_request_t *r,
+    ngx_sentry_ctx_t *passes, ngx_uint_t number, snx_rec_writer_t *rec);
+
+
+/* ngx_sentry_trace.c: which trace, and whether it is recorded */
+
+/*
+ * The trace of a main request, made and decided when it is not yet.  keep
+ * stores it with the request (NULL: out of memory); of only tells, for the
+ * log phase, without allocating.
+ */
+ngx_sentry_trace_t *ngx_sentry_trace_keep(ngx_http_request_t *r);
+void ngx_sentry_trace_of(ngx_http_request_t *r, ngx_sentry_trace_t *trace);
+
+
+/* ngx_sentry_capture.c: which requests become events */
+
+ngx_int_t ngx_sentry_capture_log(ngx_http_request_t *r);
 
 
 /*

@@ -6,13 +6,6 @@
  * log phase, from the final state of the request; so requests that end before
  * any phase (400, 413, 414, 408) are seen like all others.  Subrequests are
  * part of their main request.
- *
- * DESIGN.  "error_page 502 /50x.html" makes the final location /50x.html.
- * What the operator wants to read is where it failed, and the settings of
- * that place count (DSN, tags, rate).  Where error_page is in force, a handler
- * in the rewrite phase therefore notes the location before the redirect: in a
- * pool cleanup record, since nginx clears module contexts when it redirects.
- * Requests elsewhere pay a comparison.
  */
 
 
@@ -28,95 +21,10 @@
 
 static void ngx_sentry_capture_failed(ngx_http_request_t *r,
     ngx_uint_t status);
-static void ngx_sentry_capture_cleanup(void *data);
-static ngx_sentry_loc_conf_t *ngx_sentry_capture_place(ngx_http_request_t *r,
-    ngx_sentry_ctx_t *ctx);
 static ngx_int_t ngx_sentry_capture_wanted(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_uint_t status);
 static ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
-
-
-/* Notes where the request is, unless it is on its way to an error page. */
-
-ngx_int_t
-ngx_sentry_capture_remember(ngx_http_request_t *r)
-{
-    ngx_sentry_ctx_t       *ctx;
-    ngx_sentry_loc_conf_t  *slcf;
-
-    slcf = ngx_http_get_module_loc_conf(r, ngx_sentry_module);
-
-    if ((!slcf->remember && !r->internal) || r != r->main
-        || r->err_status || r->error_page)
-    {
-        return NGX_DECLINED;
-    }
-
-    ctx = ngx_sentry_capture_ctx(r, slcf->remember);
-
-    if (ctx) {
-        ctx->loc_conf = r->loc_conf;
-    }
-
-    return NGX_DECLINED;
-}
-
-
-ngx_sentry_ctx_t *
-ngx_sentry_capture_ctx(ngx_http_request_t *r, ngx_uint_t make)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_sentry_capture_cleanup) {
-            return cln->data;
-        }
-    }
-
-    if (!make) {
-        return NULL;
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_sentry_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_sentry_capture_cleanup;
-    ngx_memzero(cln->data, sizeof(ngx_sentry_ctx_t));
-
-    return cln->data;
-}
-
-
-static void
-ngx_sentry_capture_cleanup(void *data)
-{
-    /* only marks the cleanup record as ours */
-}
-
-
-/* The place that failed: not the error page it was led to. */
-
-static ngx_sentry_loc_conf_t *
-ngx_sentry_capture_place(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
-{
-    void  **loc_conf;
-
-    loc_conf = r->loc_conf;
-
-    if (ctx && (r->err_status || r->error_page)) {
-        if (ctx->loc_conf) {
-            loc_conf = ctx->loc_conf;
-
-        } else if (ctx->line_conf) {
-            loc_conf = ctx->line_conf;
-        }
-    }
-
-    return loc_conf[ngx_sentry_module.ctx_index];
-}
 
 
 ngx_int_t
@@ -155,8 +63,8 @@ ngx_sentry_capture_failed(ngx_http_request_t *r, ngx_uint_t status)
         return;
     }
 
-    ctx = ngx_sentry_capture_ctx(r, 0);
-    conf = ngx_sentry_capture_place(r, ctx);
+    ctx = ngx_sentry_trail_ctx(r, 0);
+    conf = ngx_sentry_trail_place(r, ctx);
 
     if (!ngx_sentry_capture_wanted(r, conf, status)) {
         return;

@@ -200,7 +200,7 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
         return;
     }
 
-    ctx = ngx_sentry_capture_ctx(r->main, 1);
+    ctx = ngx_sentry_trail_ctx(r->main, 1);
     if (ctx == NULL) {
         return;
     }

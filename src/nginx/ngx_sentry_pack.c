@@ -54,6 +54,7 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
     ngx_sentry_pack_fingerprint(event, rec);
     ngx_sentry_request_line(event, rec);
     ngx_sentry_pack_upstreams(event, rec);
+    ngx_sentry_trail_passes(event->ctx, rec);
     ngx_sentry_error_breadcrumbs(event, rec);
     ngx_sentry_pack_directives(event, rec);
     ngx_sentry_pack_numbers(r, rec);
@@ -234,18 +235,10 @@ ngx_sentry_pack_fingerprint(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 }
 
 
-/*
- * A state without a peer separates the upstreams of two internal redirects.
- * Of many tries the last ones are kept.
- */
-
 static void
 ngx_sentry_pack_upstreams(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
-    ngx_uint_t                  i;
-    snx_upstream_t              up;
-    ngx_http_request_t         *r;
-    ngx_http_upstream_state_t  *state;
+    ngx_http_request_t  *r;
 
     r = event->request;
 
@@ -253,32 +246,7 @@ ngx_sentry_pack_upstreams(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
         return;
     }
 
-    state = r->upstream_states->elts;
-    i = 0;
-
-    if (r->upstream_states->nelts > SNX_UPSTREAMS_MAX_N) {
-        i = r->upstream_states->nelts - SNX_UPSTREAMS_MAX_N;
-    }
-
-    for ( /* void */ ; i < r->upstream_states->nelts; i++) {
-
-        if (state[i].peer == NULL) {
-            continue;
-        }
-
-        ngx_memzero(&up, sizeof(snx_upstream_t));
-
-        up.status = (int32_t) state[i].status;
-        up.connect_ms = (int32_t) state[i].connect_time;
-        up.header_ms = (int32_t) state[i].header_time;
-        up.response_ms = (int32_t) state[i].response_time;
-        up.bytes_sent = (int64_t) state[i].bytes_sent;
-        up.bytes_received = (int64_t) state[i].bytes_received;
-
-        snx_rec_pair(rec, SNX_F_UPSTREAM, snx_str(&up, sizeof(up)),
-                     ngx_sentry_str(state[i].peer));
-    }
-
+    ngx_sentry_trail_upstreams(r, event->ctx, 0, rec);
     ngx_sentry_pack_upstream_url(event, rec);
     ngx_sentry_pack_variable(r, rec, SNX_F_CACHE_STATUS,
                              "upstream_cache_status");

@@ -1,0 +1,254 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * The way of a request through nginx: the locations it came through and the
+ * upstream tries with their times.  Of use to errors and traces alike.
+ *
+ * DESIGN.  "error_page 502 /50x.html" makes the final location /50x.html.
+ * What the operator wants to read is where it failed, and the settings of
+ * that place count (DSN, tags, rate).  Where error_page is in force, a handler
+ * in the rewrite phase therefore notes the location before the redirect: in a
+ * pool cleanup record, since nginx clears module contexts when it redirects.
+ * Requests elsewhere pay a comparison.
+ *
+ * nginx keeps how long each upstream try took, not when it began.  Tries
+ * follow each other without a gap, so they are laid out backwards from an end
+ * that is known: the start of the last one, or the next pass.
+ */
+
+
+#include "ngx_sentry.h"
+
+
+static void ngx_sentry_trail_cleanup(void *data);
+static int64_t ngx_sentry_trail_now(void);
+static int64_t ngx_sentry_trail_group_end(ngx_http_request_t *r,
+    ngx_sentry_ctx_t *passes, ngx_uint_t last);
+static int64_t ngx_sentry_trail_took(ngx_http_upstream_state_t *state);
+
+
+ngx_int_t
+ngx_sentry_trail_handler(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t       *ctx;
+    ngx_sentry_pass_t      *pass;
+    ngx_sentry_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_sentry_module);
+
+    if ((!slcf->remember && !r->internal) || r != r->main || !slcf->reports) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_sentry_trail_ctx(r, 1);
+
+    if (ctx == NULL || ctx->npasses == NGX_SENTRY_PASSES_MAX_N) {
+        return NGX_DECLINED;
+    }
+
+    pass = &ctx->passes[ctx->npasses++];
+
+    pass->time_us = ngx_sentry_trail_now();
+    pass->loc_conf = r->loc_conf;
+    pass->nstates = r->upstream_states ? r->upstream_states->nelts : 0;
+    pass->error = (r->err_status || r->error_page) ? 1 : 0;
+
+    return NGX_DECLINED;
+}
+
+
+ngx_sentry_ctx_t *
+ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_sentry_trail_cleanup) {
+            return cln->data;
+        }
+    }
+
+    if (!make) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_sentry_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_sentry_trail_cleanup;
+    ngx_memzero(cln->data, sizeof(ngx_sentry_ctx_t));
+
+    return cln->data;
+}
+
+
+static void
+ngx_sentry_trail_cleanup(void *data)
+{
+    /* only marks the cleanup record as ours */
+}
+
+
+/* The event loop's time: that of all other numbers nginx keeps. */
+
+static int64_t
+ngx_sentry_trail_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return ((int64_t) tp->sec * 1000 + (int64_t) tp->msec) * 1000;
+}
+
+
+ngx_sentry_loc_conf_t *
+ngx_sentry_trail_place(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
+{
+    void        **loc_conf;
+    ngx_uint_t    i;
+
+    loc_conf = r->loc_conf;
+
+    if (ctx && (r->err_status || r->error_page)) {
+
+        for (i = ctx->npasses; i != 0; i--) {
+            if (!ctx->passes[i - 1].error) {
+                loc_conf = ctx->passes[i - 1].loc_conf;
+                break;
+            }
+        }
+
+        if (i == 0 && ctx->line_conf) {
+            loc_conf = ctx->line_conf;
+        }
+    }
+
+    return loc_conf[ngx_sentry_module.ctx_index];
+}
+
+
+void
+ngx_sentry_trail_passes(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec)
+{
+    snx_trail_pass_t                 packed;
+    ngx_uint_t                 i;
+    ngx_sentry_pass_t         *pass;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    for (i = 0; ctx != NULL && i < ctx->npasses; i++) {
+        pass = &ctx->passes[i];
+        clcf = pass->loc_conf[ngx_http_core_module.ctx_index];
+
+        ngx_memzero(&packed, sizeof(snx_trail_pass_t));
+
+        packed.time_us = pass->time_us;
+        packed.error = pass->error;
+
+        snx_rec_pair(rec, SNX_F_PASS, snx_str(&packed, sizeof(packed)),
+                     ngx_sentry_str(&clcf->name));
+    }
+}
+
+
+/*
+ * A state without a peer separates the upstreams of two passes.  Of many
+ * tries the last ones are kept.
+ */
+
+void
+ngx_sentry_trail_upstreams(ngx_http_request_t *r, ngx_sentry_ctx_t *passes,
+    ngx_uint_t number, snx_rec_writer_t *rec)
+{
+    int64_t                     end, start[SNX_UPSTREAMS_MAX_N];
+    ngx_uint_t                  i, n, first;
+    snx_upstream_t              up;
+    ngx_http_upstream_state_t  *state;
+
+    if (r->upstream_states == NULL) {
+        return;
+    }
+
+    state = r->upstream_states->elts;
+    n = r->upstream_states->nelts;
+    first = (n > SNX_UPSTREAMS_MAX_N) ? n - SNX_UPSTREAMS_MAX_N : 0;
+    end = 0;
+
+    for (i = n; i > first; i--) {
+
+        if (state[i - 1].peer == NULL) {
+            continue;
+        }
+
+        if (i == n || state[i].peer == NULL) {
+            end = ngx_sentry_trail_group_end(r, passes, i);
+        }
+
+        end -= (end != 0) ? ngx_sentry_trail_took(&state[i - 1]) : 0;
+        start[i - 1 - first] = end;
+    }
+
+    for (i = first; i < n; i++) {
+
+        if (state[i].peer == NULL) {
+            continue;
+        }
+
+        ngx_memzero(&up, sizeof(snx_upstream_t));
+
+        up.start_us = start[i - first];
+        up.request = (uint16_t) number;
+        up.status = (int32_t) state[i].status;
+        up.connect_ms = (int32_t) state[i].connect_time;
+        up.header_ms = (int32_t) state[i].header_time;
+        up.response_ms = (int32_t) state[i].response_time;
+        up.bytes_sent = (int64_t) state[i].bytes_sent;
+        up.bytes_received = (int64_t) state[i].bytes_received;
+
+        snx_rec_pair(rec, SNX_F_UPSTREAM, snx_str(&up, sizeof(up)),
+                     ngx_sentry_str(state[i].peer));
+    }
+}
+
+
+/* When the try before index last was over, of which another group follows. */
+
+static int64_t
+ngx_sentry_trail_group_end(ngx_http_request_t *r, ngx_sentry_ctx_t *passes,
+    ngx_uint_t last)
+{
+    ngx_uint_t                  i;
+    ngx_http_upstream_state_t  *state;
+
+    if (last == r->upstream_states->nelts && r->upstream
+        && r->upstream->start_time)
+    {
+        state = r->upstream_states->elts;
+
+        return ngx_sentry_trail_now()
+               - (int64_t) (ngx_msec_int_t) (ngx_current_msec
+                                             - r->upstream->start_time) * 1000
+               + ngx_sentry_trail_took(&state[last - 1]);
+    }
+
+    for (i = 0; passes != NULL && i < passes->npasses; i++) {
+        if (passes->passes[i].nstates >= last) {
+            return passes->passes[i].time_us;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Until the answer was complete or the try given up, in us. */
+
+static int64_t
+ngx_sentry_trail_took(ngx_http_upstream_state_t *state)
+{
+    return (state->response_time == (ngx_msec_t) -1)
+           ? 0 : (int64_t) state->response_time * 1000;
+}
