@@ -19,17 +19,16 @@
 #include "snx_json.h"
 
 
-/* Strings grow at most threefold when repaired, sixfold when escaped. */
-#define SNX_ENCODE_ARENA       (4 * SNX_RECORD_MAX + 16384)
+/* Strings grow at most sixfold when escaped; some are written twice. */
 #define SNX_ENCODE_MAX         (6 * SNX_RECORD_MAX + 65536)
 
 
 /* Of one thread; may be reused for any number of records. */
 
 typedef struct {
-    char      os_name[65];
-    char      os_version[65];
-    char      arena[SNX_ENCODE_ARENA];
+    char         os_name[65];
+    char         os_version[65];
+    snx_json_t   json;
 } snx_encode_t;
 
 
@@ -41,8 +40,8 @@ void snx_encode_init(snx_encode_t *encode, const char *os_name,
  * Writes the event that fields describe to out, SNX_ENCODE_MAX bytes are
  * always enough.  now_us stands in for a missing time.
  *
- * Returns SNX_OK with *len set, SNX_INVALID (no event id), SNX_TOO_BIG or
- * SNX_NOMEM.  Memory: everything taken is given back.
+ * Returns SNX_OK with *len set, SNX_INVALID (no event id) or SNX_TOO_BIG.
+ * Memory: none is taken.
  */
 snx_rc_t snx_encode_event(snx_encode_t *encode, const snx_fields_t *fields,
     int64_t now_us, char *out, size_t cap, size_t *len);
@@ -57,14 +56,12 @@ snx_str_t snx_encode_trace_id(const snx_fields_t *fields);
 const char *snx_encode_span_status(int64_t status);
 
 
-/* Parts of an event; each adds to event what the fields hold. */
+/* Parts of an event; each adds what the fields hold. */
 
-void snx_encode_request(snx_json_t *j, cJSON *event,
-    const snx_fields_t *fields);
-void snx_encode_contexts(snx_json_t *j, cJSON *event,
-    const snx_fields_t *fields, const snx_encode_t *encode);
-void snx_encode_reason(snx_json_t *j, cJSON *event,
-    const snx_fields_t *fields);
+void snx_encode_request(snx_json_t *j, const snx_fields_t *fields);
+void snx_encode_contexts(snx_json_t *j, const snx_fields_t *fields,
+    const snx_encode_t *encode);
+void snx_encode_reason(snx_json_t *j, const snx_fields_t *fields);
 
 /* Whether a field before f has its id and key: the first one counts. */
 int snx_encode_repeated(const snx_fields_t *fields, const snx_field_t *f);
