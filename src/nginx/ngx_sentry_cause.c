@@ -186,6 +186,7 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
     size_t len)
 {
     ngx_time_t             *tp;
+    ngx_http_request_t     *main;
     ngx_sentry_ctx_t       *ctx;
     ngx_sentry_line_t      *line;
     ngx_sentry_loc_conf_t  *slcf;
@@ -227,8 +228,18 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
     ctx->lines[ctx->nlines++] = line;
 
     tp = ngx_timeofday();
+    main = r->main;
 
     line->level = level;
+    line->peer = r->upstream ? r->upstream->peer.name : NULL;
+    line->npasses = ctx->npasses;
+    line->ntries = main->upstream_states ? main->upstream_states->nelts : 0;
+    line->part = (r != main);
+
+    /* mirrors and cache updates; what happens to an answer under way */
+
+    line->aside = (r->background || main->header_sent);
+
     line->time_us = ((int64_t) tp->sec * 1000 + tp->msec) * 1000;
     line->len = ngx_min(len, sizeof(line->text));
     ngx_memcpy(line->text, buf, line->len);

@@ -62,6 +62,7 @@ void snx_encode_request(snx_json_t *j, const snx_fields_t *fields);
 void snx_encode_contexts(snx_json_t *j, const snx_fields_t *fields,
     const snx_encode_t *encode);
 void snx_encode_reason(snx_json_t *j, const snx_fields_t *fields);
+void snx_encode_crumbs(snx_json_t *j, const snx_fields_t *fields);
 
 /* Whether a field before f has its id and key: the first one counts. */
 int snx_encode_repeated(const snx_fields_t *fields, const snx_field_t *f);
