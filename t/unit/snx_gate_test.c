@@ -330,7 +330,7 @@ work(void *data)
 {
     unsigned          i, k;
     uint64_t          held, dice;
-    snx_gate_limit_t  limit = { 20000, 2 };
+    snx_gate_limit_t  limit = { 20000, 2 }, none = { 1, 1000000000 };
 
     dice = (uint64_t) (uintptr_t) data;
 
@@ -338,7 +338,10 @@ work(void *data)
         dice = dice * 6364136223846793005u + 1442695040888963407u;
         k = (unsigned) (dice >> 33) % keys_n;
 
-        if (snx_gate_pass(gate, &limit, key_of(k),
+        /* in a crowd every second group is never held back */
+
+        if (snx_gate_pass(gate, k % 2 && keys_n == CROWD_N ? &none : &limit,
+                          key_of(k),
                           atomic_fetch_add(&clock_ms, i % 64 == 0), &held))
         {
             (void) atomic_fetch_add(&books[k].passed, 1);
