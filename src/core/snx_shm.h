@@ -3,8 +3,8 @@
  * Copyright (C) ngx_sentry authors
  *
  * The shared memory of one nginx: lease, gate, projects (one per DSN:
- * counters, rate limits, last error), queue.  Owns the layout; all members are atomics
- * or written once before they are published.
+ * counters, rate limits, last error), queue.  Owns the layout; all members
+ * are atomics or written once before they are published.
  */
 
 
