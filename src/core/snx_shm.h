@@ -18,9 +18,10 @@
 #include "snx_lane.h"
 #include "snx_lease.h"
 #include "snx_limit.h"
+#include "snx_notes.h"
 
 
-#define SNX_SHM_MAGIC          0x534e5831u     /* "SNX1": change with layout */
+#define SNX_SHM_MAGIC          0x534e5832u     /* "SNX2": change with layout */
 
 
 /*
@@ -97,6 +98,7 @@ typedef struct {
     _Atomic uint32_t   abandoned;          /* no new worker will use it */
     snx_lease_t        lease;
     snx_project_t      projects[SNX_DSNS_MAX_N];
+    snx_notes_t        notes;
 } snx_shm_t;
 
 

@@ -62,6 +62,7 @@ ngx_sentry_conf_create_main(ngx_conf_t *cf)
     smcf->compression = NGX_CONF_UNSET_UINT;
     smcf->ssl_verify = NGX_CONF_UNSET;
     smcf->debug = NGX_CONF_UNSET;
+    smcf->log_events = NGX_CONF_UNSET_UINT;
 
     return smcf;
 }
@@ -79,6 +80,7 @@ ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(smcf->compression, 1);
     ngx_conf_init_value(smcf->ssl_verify, 1);
     ngx_conf_init_value(smcf->debug, smcf->env.debug == 1);
+    ngx_conf_init_uint_value(smcf->log_events, NGX_LOG_CRIT);
 
     if (smcf->server_name.len == 0) {
         smcf->server_name = cf->cycle->hostname;
@@ -155,6 +157,7 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->scrub_terms = NGX_CONF_UNSET_PTR;
     slcf->pii = NGX_CONF_UNSET;
     slcf->breadcrumbs = NGX_CONF_UNSET_UINT;
+    slcf->request_body = NGX_CONF_UNSET_SIZE;
 
     return slcf;
 }
@@ -183,17 +186,7 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->environment, prev->environment, "");
     ngx_conf_merge_str_value(conf->release, prev->release, "");
 
-    if (conf->environment.len == 0) {
-        ngx_str_set(&conf->environment, "production");
-
-        if (smcf->env.environment.len) {
-            conf->environment = smcf->env.environment;
-        }
-    }
-
-    if (conf->release.len == 0) {
-        conf->release = smcf->env.release;
-    }
+    ngx_sentry_conf_names(smcf, &conf->environment, &conf->release);
 
     if (!conf->capture_set) {
         conf->capture = prev->capture;
@@ -227,6 +220,7 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->pii, prev->pii, 0);
     ngx_conf_merge_uint_value(conf->breadcrumbs, prev->breadcrumbs,
                               NGX_LOG_NOTICE);
+    ngx_conf_merge_size_value(conf->request_body, prev->request_body, 0);
 
     conf->scrub.pii = conf->pii ? 1 : 0;
 
@@ -249,6 +243,24 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+void
+ngx_sentry_conf_names(ngx_sentry_main_conf_t *smcf, ngx_str_t *environment,
+    ngx_str_t *release)
+{
+    if (environment->len == 0) {
+        ngx_str_set(environment, "production");
+
+        if (smcf->env.environment.len) {
+            *environment = smcf->env.environment;
+        }
+    }
+
+    if (release->len == 0) {
+        *release = smcf->env.release;
+    }
 }
 
 
