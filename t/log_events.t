@@ -19,7 +19,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use NginxTest;
 
-my $t = NginxTest->new()->has('http_ssl')->plan(45);
+my $t = NginxTest->new()->has('http_ssl')->plan(47);
 
 $t->allow_alerts(qr/process \d+ exited on signal (?:9|11)/,
                  qr/worker_connections are not enough/);
@@ -224,6 +224,29 @@ handshake();
 $t->marker();
 $t->stop();
 is(scalar(events(6)), 0, 'warn: no handshakes');
+
+
+# a group's limit is that of requests
+
+again(http => 'sentry_dsn %%DSN_9%%; sentry_event_limit 1r/m burst=1;');
+
+for my $round (1 .. 3) {
+    my ($pid) = $t->worker_pids();
+
+    $t->signal('SEGV', $pid);
+    wait_for(sub { grep { $_ != $pid } $t->worker_pids() });
+    incidents('WorkerCrashed', 1, project => 9) if $round == 1;
+}
+
+ok(wait_for(sub {
+    my ($project) = grep { $_->{project} =~ m{/9$} }
+                    @{$t->status()->{projects}};
+    return ($project->{lost}{error}{held_back}
+            // $project->{lost}{held_back}{error} // 0) == 2;
+}), 'limit: what is held back is counted');
+$t->stop();
+is(scalar incidents('WorkerCrashed', undef, project => 9), 1,
+   'limit: one event');
 
 
 # off, and no DSN at the http level

@@ -139,43 +139,77 @@ ngx_sentry_error_last_try(ngx_http_request_t *r)
 }
 
 
+/* The last line that can be why it failed. */
+
+static ngx_int_t
+ngx_sentry_error_cause(ngx_sentry_event_t *event, snx_cause_t *cause)
+{
+    ngx_uint_t          i;
+    snx_str_t           client;
+    ngx_sentry_line_t  *line;
+
+    client = ngx_sentry_str(&event->request->connection->addr_text);
+
+    for (i = event->ctx ? event->ctx->nlines : 0; i != 0; i--) {
+        line = event->ctx->lines[i - 1];
+
+        snx_cause_parse(cause, snx_str(line->text, line->len), client);
+
+        /* what clients do wrong is logged at info */
+
+        if (cause->message.len
+            && (line->level <= NGX_LOG_ERR
+                || (event->status < 500 && cause->type.len)))
+        {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static snx_str_t
+ngx_sentry_error_class_of(ngx_sentry_event_t *event, snx_cause_t *cause)
+{
+    ngx_http_upstream_state_t  *state;
+
+    if (cause && cause->type.len) {
+        return cause->type;
+    }
+
+    state = ngx_sentry_error_last_try(event->request);
+
+    return ngx_sentry_error_type(event->status,
+                                 state && state->status == event->status
+                                 && state->header_time != (ngx_msec_t) -1);
+}
+
+
+snx_str_t
+ngx_sentry_error_class(ngx_sentry_event_t *event)
+{
+    snx_cause_t  cause;
+
+    return ngx_sentry_error_class_of(event,
+                              ngx_sentry_error_cause(event, &cause) == NGX_OK
+                              ? &cause : NULL);
+}
+
+
 void
 ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     u_char                      text[SNX_TEXT_MAX];
-    ngx_uint_t                  i;
-    snx_str_t                   client;
     snx_cause_t                 cause;
-    ngx_sentry_line_t          *line;
     ngx_http_upstream_state_t  *state;
 
     state = ngx_sentry_error_last_try(event->request);
 
     if (event->type.len == 0) {
-        event->type = ngx_sentry_error_type(event->status,
-                                   state && state->status == event->status
-                                   && state->header_time != (ngx_msec_t) -1);
 
-        client = ngx_sentry_str(&event->request->connection->addr_text);
-
-        for (i = event->ctx ? event->ctx->nlines : 0; i != 0; i--) {
-            line = event->ctx->lines[i - 1];
-
-            snx_cause_parse(&cause, snx_str(line->text, line->len), client);
-
-            /* what clients do wrong is logged at info */
-
-            if (cause.message.len == 0
-                || (line->level > NGX_LOG_ERR
-                    && (event->status >= 500 || cause.type.len == 0)))
-            {
-                continue;
-            }
-
-            if (cause.type.len) {
-                event->type = cause.type;
-            }
-
+        if (ngx_sentry_error_cause(event, &cause) == NGX_OK) {
+            event->type = ngx_sentry_error_class_of(event, &cause);
             event->value = snx_str(text, snx_scrub_text(&event->conf->scrub,
                                                         cause.message, text,
                                                         sizeof(text)));
@@ -183,7 +217,8 @@ ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
                 snx_rec_num(rec, SNX_F_EXC_ERRNO, cause.error);
             }
 
-            break;
+        } else {
+            event->type = ngx_sentry_error_class_of(event, NULL);
         }
     }
 

@@ -30,6 +30,11 @@ static ngx_int_t ngx_sentry_notes_constants(ngx_conf_t *cf,
 static snx_note_process_t ngx_sentry_notes_process(void);
 static void ngx_sentry_notes_event(ngx_sentry_worker_t *worker,
     ngx_sentry_main_conf_t *smcf, snx_note_t *note);
+static void ngx_sentry_notes_pack(ngx_sentry_worker_t *worker,
+    ngx_sentry_main_conf_t *smcf, snx_note_t *note, snx_incident_t *incident,
+    snx_str_t class, snx_rec_writer_t *rec);
+static ngx_int_t ngx_sentry_notes_pass(ngx_sentry_main_conf_t *smcf,
+    snx_note_t *note, uint64_t key, uint64_t *held);
 static snx_level_t ngx_sentry_notes_level(ngx_uint_t level, int fatal);
 
 
@@ -246,15 +251,12 @@ static void
 ngx_sentry_notes_event(ngx_sentry_worker_t *worker,
     ngx_sentry_main_conf_t *smcf, snx_note_t *note)
 {
-    char               class[NGX_SENTRY_CLASS_MAX];
+    char               buf[NGX_SENTRY_CLASS_MAX];
+    uint64_t           key, held;
+    snx_str_t          class;
     snx_project_t     *project;
-    unsigned char      id[16];
     snx_incident_t     incident;
     snx_rec_writer_t   rec;
-
-    static const char *const  processes[] = {
-        "master", "worker", "cache manager", "cache loader", "single"
-    };
 
     project = smcf->events_dsn ? smcf->events_dsn->project : NULL;
 
@@ -266,35 +268,103 @@ ngx_sentry_notes_event(ngx_sentry_worker_t *worker,
                       note->process == SNX_PROCESS_CACHE_MANAGER
                       || note->process == SNX_PROCESS_CACHE_LOADER);
 
+    class = snx_str(buf, snx_incident_class(note->text, buf, sizeof(buf)));
+
+    key = snx_gate_mix(snx_gate_key(&smcf->shm->gate), incident.type);
+    key = snx_gate_mix(key, class);
+
+    if (project) {
+        key = snx_gate_mix(key, ngx_sentry_str(&smcf->events_dsn->dsn));
+    }
+
+    if (ngx_sentry_notes_pass(smcf, note, key, &held) != NGX_OK) {
+        return;
+    }
+
+    ngx_sentry_notes_pack(worker, smcf, note, &incident, class, &rec);
+
+    if (held) {
+        snx_rec_num(&rec, SNX_F_HELD_BACK, (int64_t) held);
+    }
+
+    if (ngx_sentry_process_put(worker, project, SNX_KIND_EVENT, &rec)
+        != NGX_OK)
+    {
+        snx_gate_give_back(&smcf->shm->gate, key, held);
+
+    } else if (project) {
+        atomic_fetch_add(&project->counters.told, held);
+    }
+}
+
+
+/*
+ * As for requests, a group lets some through and the next one tells of the
+ * others; equal notes that were never kept are among those.
+ */
+
+static ngx_int_t
+ngx_sentry_notes_pass(ngx_sentry_main_conf_t *smcf, snx_note_t *note,
+    uint64_t key, uint64_t *held)
+{
+    ngx_int_t       rc;
+    snx_project_t  *project;
+
+    project = smcf->events_dsn ? smcf->events_dsn->project : NULL;
+    rc = NGX_OK;
+    *held = 0;
+
+    if (smcf->event_limit.interval_us
+        && !snx_gate_pass(&smcf->shm->gate, &smcf->event_limit, key,
+                          ngx_current_msec, held))
+    {
+        snx_gate_give_back(&smcf->shm->gate, key, note->repeats);
+        rc = NGX_DECLINED;
+    }
+
+    *held += note->repeats;
+
+    if (project) {
+        snx_project_lose(project, SNX_LOST_HELD_BACK, SNX_CAT_ERROR,
+                         note->repeats + (rc != NGX_OK));
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_sentry_notes_pack(ngx_sentry_worker_t *worker,
+    ngx_sentry_main_conf_t *smcf, snx_note_t *note, snx_incident_t *incident,
+    snx_str_t class, snx_rec_writer_t *rec)
+{
+    unsigned char  id[16];
+
+    static const char *const  processes[] = {
+        "master", "worker", "cache manager", "cache loader", "single"
+    };
+
     ngx_sentry_process_id(worker, id, sizeof(id));
-    ngx_sentry_process_record(worker, &rec);
+    ngx_sentry_process_record(worker, rec);
 
-    snx_rec_raw(&rec, ngx_sentry_str(&smcf->events_constants));
-    snx_rec_str(&rec, SNX_F_EVENT_ID, snx_str(id, sizeof(id)));
-    snx_rec_num(&rec, SNX_F_TIMESTAMP_US, note->time_us);
-    snx_rec_num(&rec, SNX_F_LEVEL,
-                ngx_sentry_notes_level(note->level, incident.fatal));
+    snx_rec_raw(rec, ngx_sentry_str(&smcf->events_constants));
+    snx_rec_str(rec, SNX_F_EVENT_ID, snx_str(id, sizeof(id)));
+    snx_rec_num(rec, SNX_F_TIMESTAMP_US, note->time_us);
+    snx_rec_num(rec, SNX_F_LEVEL,
+                ngx_sentry_notes_level(note->level, incident->fatal));
 
-    snx_rec_str(&rec, SNX_F_EXC_TYPE, incident.type);
-    snx_rec_str(&rec, SNX_F_EXC_VALUE, note->text);
+    snx_rec_str(rec, SNX_F_EXC_TYPE, incident->type);
+    snx_rec_str(rec, SNX_F_EXC_VALUE, note->text);
 
-    if (incident.error) {
-        snx_rec_num(&rec, SNX_F_EXC_ERRNO, incident.error);
+    if (incident->error) {
+        snx_rec_num(rec, SNX_F_EXC_ERRNO, incident->error);
     }
 
-    snx_rec_str(&rec, SNX_F_FINGERPRINT, incident.type);
-    snx_rec_str(&rec, SNX_F_FINGERPRINT,
-                snx_str(class, snx_incident_class(note->text, class,
-                                                  sizeof(class))));
+    snx_rec_str(rec, SNX_F_FINGERPRINT, incident->type);
+    snx_rec_str(rec, SNX_F_FINGERPRINT, class);
 
-    snx_rec_str(&rec, SNX_F_PROCESS, snx_cstr(processes[note->process]));
-    snx_rec_num(&rec, SNX_F_PID, note->pid);
-
-    if (note->repeats) {
-        snx_rec_num(&rec, SNX_F_HELD_BACK, note->repeats);
-    }
-
-    (void) ngx_sentry_process_put(worker, project, SNX_KIND_EVENT, &rec);
+    snx_rec_str(rec, SNX_F_PROCESS, snx_cstr(processes[note->process]));
+    snx_rec_num(rec, SNX_F_PID, note->pid);
 }
 
 
