@@ -114,6 +114,11 @@ typedef struct {
     unsigned                   handlers:1; /* sentry_status is used */
     unsigned                   spotlight_set:1;
     unsigned                   proxy_set:1;
+
+    /* files read for places, while the configuration is read */
+    ngx_rbtree_t               sources;
+    ngx_rbtree_node_t          sources_sentinel;
+    size_t                     sources_bytes;
 } ngx_sentry_main_conf_t;
 
 
@@ -121,6 +126,11 @@ typedef struct {
     ngx_array_t               *routes;     /* of ngx_sentry_route_t */
     ngx_flag_t                 default_routes;
 } ngx_sentry_srv_conf_t;
+
+
+/* A block of the configuration, only while that is read. */
+
+typedef struct ngx_sentry_place_s  ngx_sentry_place_t;
 
 
 /* Statuses 400..599, a bit each. */
@@ -151,6 +161,9 @@ typedef struct {
     snx_scrub_t                scrub;
     ngx_str_t                  constants;  /* packed fields of each record */
     ngx_str_t                  location;   /* name, empty at server level */
+    ngx_sentry_place_t        *place;      /* NULL: at http level */
+    ngx_str_t                 *frames;     /* packed, server first */
+    ngx_uint_t                 nframes;
     unsigned                   named_route:1;  /* location names the route */
     unsigned                   reports:1;      /* there is somewhere to send */
     unsigned                   remember:1;     /* error_page is in force */
@@ -355,6 +368,19 @@ ngx_int_t ngx_sentry_process_limited(snx_project_t *project,
 void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
     size_t len);
 double ngx_sentry_process_unit(ngx_sentry_worker_t *worker);
+
+
+/* ngx_sentry_place.c: where in the configuration a location stands */
+
+/* Where the block that is being opened begins. */
+ngx_int_t ngx_sentry_place_note(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf);
+
+/* Prepares the frames of a location whose settings are merged. */
+ngx_int_t ngx_sentry_place_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+    ngx_sentry_loc_conf_t *conf);
+
+void ngx_sentry_place_pack(ngx_sentry_loc_conf_t *conf,
+    snx_rec_writer_t *rec);
 
 
 /* ngx_sentry_trail.c: the way of a request through nginx */

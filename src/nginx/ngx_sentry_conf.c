@@ -55,6 +55,9 @@ ngx_sentry_conf_create_main(ngx_conf_t *cf)
         return NULL;
     }
 
+    ngx_rbtree_init(&smcf->sources, &smcf->sources_sentinel,
+                    ngx_str_rbtree_insert_value);
+
     smcf->queue = NGX_CONF_UNSET_SIZE;
     smcf->flush_interval = NGX_CONF_UNSET_MSEC;
     smcf->timeout = NGX_CONF_UNSET_MSEC;
@@ -156,6 +159,10 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->pii = NGX_CONF_UNSET;
     slcf->breadcrumbs = NGX_CONF_UNSET_UINT;
 
+    if (ngx_sentry_place_note(cf, slcf) != NGX_OK) {
+        return NULL;
+    }
+
     return slcf;
 }
 
@@ -238,13 +245,14 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     conf->reports = !smcf->env.disabled
                     && (conf->dsn != NULL || smcf->spotlight.len != 0);
 
-    if (!conf->reports) {
-        return NGX_CONF_OK;
+    if (conf->reports
+        && (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
+            || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK))
+    {
+        return NGX_CONF_ERROR;
     }
 
-    if (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK)
-    {
+    if (ngx_sentry_place_merge(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
