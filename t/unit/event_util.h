@@ -13,6 +13,8 @@
 
 #include <stdlib.h>
 
+#include <cjson/cJSON.h>
+
 #include "snx_encode.h"
 #include "snx_envelope.h"
 #include "snx_text.h"
@@ -128,10 +130,12 @@ util_structures(snx_rec_writer_t *w)
     snx_upstream_t    up;
     snx_breadcrumb_t  crumb;
 
-    static const char  first[] = "/etc/nginx/nginx.conf\0server shop\0"
-                                 "    server {";
-    static const char  second[] = "/etc/nginx/nginx.conf\0location /api/\0"
-                                  "        proxy_pass http://backend;";
+    static const char  first[] = "nginx.conf\0/etc/nginx/nginx.conf\0"
+                                 "server shop\0http {\0\0    server {\0"
+                                 "        listen 80;\0";
+    static const char  second[] = "a.conf\0/etc/nginx/a.conf\0"
+                                  "location /api/\0"
+                                  "        proxy_pass http://backend;\0";
 
     memset(&up, 0, sizeof(up));
     up.status = 502;
@@ -158,9 +162,13 @@ util_structures(snx_rec_writer_t *w)
 
     memset(&frame, 0, sizeof(frame));
     frame.line = 12;
+    frame.lines = 4;
+    frame.before = 2;
     snx_rec_pair(w, SNX_F_FRAME, snx_str(&frame, sizeof(frame)),
                  snx_str(first, sizeof(first) - 1));
     frame.line = 30;
+    frame.lines = 1;
+    frame.before = 0;
     snx_rec_pair(w, SNX_F_FRAME, snx_str(&frame, sizeof(frame)),
                  snx_str(second, sizeof(second) - 1));
 }
