@@ -62,6 +62,25 @@ typedef struct {
 } snx_conf_t;
 
 
+/*
+ * What one filter said of words: few words make up most of a configuration.
+ * Zeroed before its first use; words point into texts.
+ */
+
+#define SNX_CONF_WORDS_N       1024
+
+typedef struct {
+    const unsigned char   *data;
+    uint32_t               len;
+    uint32_t               verdict;
+} snx_conf_word_t;
+
+typedef struct {
+    const snx_scrub_t     *scrub;
+    snx_conf_word_t        words[SNX_CONF_WORDS_N];
+} snx_conf_filter_t;
+
+
 /* What a directive does with a request, the higher the earlier. */
 
 typedef enum {
@@ -116,11 +135,11 @@ snx_conf_rank_t snx_confscan_rank(snx_str_t name);
  * most SNX_CONF_LINE_MAX bytes of each.  Returns the length; when out is too
  * small, the end is left out.
  */
-size_t snx_confshow_statement(const snx_scrub_t *scrub,
+size_t snx_confshow_statement(snx_conf_filter_t *filter,
     const snx_conf_t *conf, uint32_t i, void *out, size_t cap);
 
 /* The statement's words, filtered, on one line: "location = /a". */
-size_t snx_confshow_title(const snx_scrub_t *scrub, const snx_conf_t *conf,
+size_t snx_confshow_title(snx_conf_filter_t *filter, const snx_conf_t *conf,
     uint32_t i, void *out, size_t cap);
 
 

@@ -14,6 +14,11 @@
 
 #define SNX_CONFSHOW_WORD_MAX  (2 * SNX_CONF_LINE_MAX)
 
+/* What is known of a word. */
+
+#define SNX_CONFSHOW_SECRET    0x01    /* the deny list matches it */
+#define SNX_CONFSHOW_PLAIN     0x02    /* text that stays as it is */
+
 #define snx_nelts(a)  (sizeof(a) / sizeof((a)[0]))
 
 
@@ -54,7 +59,7 @@ static const char *const  snx_confshow_blocks[] = {
 
 
 typedef struct {
-    const snx_scrub_t    *scrub;
+    snx_conf_filter_t    *filter;
     unsigned char        *pos;
     unsigned char        *end;
     size_t                column;
@@ -72,6 +77,9 @@ static int snx_confshow_among(snx_str_t name, const char *const *list,
 static int snx_confshow_has(snx_str_t s, const char *set);
 static snx_str_t snx_confshow_range(const snx_conf_t *conf, size_t begin,
     size_t end);
+static snx_conf_word_t *snx_confshow_known(const snx_confshow_t *show,
+    snx_str_t word);
+static int snx_confshow_secret(const snx_confshow_t *show, snx_str_t word);
 static int snx_confshow_matches(const snx_confshow_t *show,
     const snx_conf_t *conf, uint32_t i);
 static void snx_confshow_judge(snx_confshow_t *show, const snx_conf_t *conf,
@@ -80,6 +88,7 @@ static size_t snx_confshow_keep(const snx_conf_t *conf, uint32_t i);
 static void snx_confshow_copy(snx_confshow_t *show, snx_str_t s);
 static void snx_confshow_filtered(snx_confshow_t *show, snx_str_t s);
 static void snx_confshow_text(snx_confshow_t *show, snx_str_t s);
+static void snx_confshow_line(snx_confshow_t *show, snx_str_t s);
 static void snx_confshow_word(snx_confshow_t *show, snx_str_t word);
 static int snx_confshow_harmless(snx_str_t word);
 static void snx_confshow_comment(snx_confshow_t *show, snx_str_t comment);
@@ -141,6 +150,42 @@ snx_confshow_range(const snx_conf_t *conf, size_t begin, size_t end)
 }
 
 
+/* The entry of a word, which takes the place of another word's. */
+
+static snx_conf_word_t *
+snx_confshow_known(const snx_confshow_t *show, snx_str_t word)
+{
+    size_t            i;
+    uint32_t          hash;
+    snx_conf_word_t  *known;
+
+    for (i = 0, hash = 0; i < word.len; i++) {
+        hash = hash * 31 + word.data[i];
+    }
+
+    known = &show->filter->words[(hash ^ hash >> 10) % SNX_CONF_WORDS_N];
+
+    if (known->data == NULL || known->len != word.len
+        || memcmp(known->data, word.data, word.len) != 0)
+    {
+        known->data = word.data;
+        known->len = (uint32_t) word.len;
+        known->verdict = snx_scrub_key(show->filter->scrub, word)
+                         ? SNX_CONFSHOW_SECRET : 0;
+    }
+
+    return known;
+}
+
+
+static int
+snx_confshow_secret(const snx_confshow_t *show, snx_str_t word)
+{
+    return (snx_confshow_known(show, word)->verdict & SNX_CONFSHOW_SECRET)
+           != 0;
+}
+
+
 /*
  * Whether the deny list matches a word of the statement.  Where arguments are
  * places, the name counts nothing, nor does a path, a host or the last word.
@@ -184,11 +229,11 @@ snx_confshow_matches(const snx_confshow_t *show, const snx_conf_t *conf,
             continue;
         }
 
-        if (match || (!place && snx_scrub_key(show->scrub, token))) {
+        if (match || (!place && snx_confshow_secret(show, token))) {
             return 1;
         }
 
-        match = place && snx_scrub_key(show->scrub, token)
+        match = place && snx_confshow_secret(show, token)
                 && !snx_confshow_has(token, "/.");
     }
 }
@@ -207,7 +252,7 @@ snx_confshow_judge(snx_confshow_t *show, const snx_conf_t *conf, uint32_t i)
     do {
         kind = snx_confscan_token(&in, &token);
 
-        if (kind == SNX_CONF_COMMENT && snx_scrub_key(show->scrub, token)) {
+        if (kind == SNX_CONF_COMMENT && snx_confshow_secret(show, token)) {
             show->comments = 1;
             break;
         }
@@ -308,31 +353,51 @@ snx_confshow_filtered(snx_confshow_t *show, snx_str_t s)
 static void
 snx_confshow_text(snx_confshow_t *show, snx_str_t s)
 {
-    size_t                len, n;
-    unsigned char         buf[SNX_CONFSHOW_WORD_MAX];
+    snx_str_t             line;
     const unsigned char  *p;
 
-    if (s.len != 0 && memchr(s.data, '\n', s.len) != NULL
-        && snx_scrub_key(show->scrub, s))
-    {
+    p = (s.len == 0) ? NULL : memchr(s.data, '\n', s.len);
+
+    if (p != NULL && snx_confshow_secret(show, s)) {
         snx_confshow_filtered(show, s);
         return;
     }
 
     while (s.len != 0) {
         p = memchr(s.data, '\n', s.len);
-        len = (p == NULL) ? s.len : (size_t) (p - s.data);
+        line = snx_str(s.data, (p == NULL) ? s.len : (size_t) (p - s.data));
 
-        n = snx_scrub_text(show->scrub, snx_str(s.data, len), buf,
-                           sizeof(buf));
-        snx_confshow_copy(show, snx_str(buf, n));
+        snx_confshow_line(show, line);
 
         if (p == NULL) {
             break;
         }
 
         snx_confshow_copy(show, snx_str(p, 1));
-        s = snx_str(p + 1, s.len - len - 1);
+        s = snx_str(p + 1, s.len - line.len - 1);
+    }
+}
+
+
+static void
+snx_confshow_line(snx_confshow_t *show, snx_str_t s)
+{
+    size_t            n;
+    unsigned char     buf[SNX_CONFSHOW_WORD_MAX];
+    snx_conf_word_t  *known;
+
+    known = snx_confshow_known(show, s);
+
+    if (known->verdict & SNX_CONFSHOW_PLAIN) {
+        snx_confshow_copy(show, s);
+        return;
+    }
+
+    n = snx_scrub_text(show->filter->scrub, s, buf, sizeof(buf));
+    snx_confshow_copy(show, snx_str(buf, n));
+
+    if (n == s.len && memcmp(buf, s.data, n) == 0) {
+        known->verdict |= SNX_CONFSHOW_PLAIN;
     }
 }
 
@@ -421,7 +486,7 @@ snx_confshow_token(snx_confshow_t *show, snx_conf_kind_t kind,
 
 
 size_t
-snx_confshow_statement(const snx_scrub_t *scrub, const snx_conf_t *conf,
+snx_confshow_statement(snx_conf_filter_t *filter, const snx_conf_t *conf,
     uint32_t i, void *out, size_t cap)
 {
     snx_str_t                    in, token;
@@ -431,7 +496,7 @@ snx_confshow_statement(const snx_scrub_t *scrub, const snx_conf_t *conf,
 
     memset(&show, 0, sizeof(show));
 
-    show.scrub = scrub;
+    show.filter = filter;
     show.pos = out;
     show.end = show.pos + cap;
     show.width = SNX_CONF_LINE_MAX;
@@ -463,7 +528,7 @@ snx_confshow_statement(const snx_scrub_t *scrub, const snx_conf_t *conf,
 
 
 size_t
-snx_confshow_title(const snx_scrub_t *scrub, const snx_conf_t *conf,
+snx_confshow_title(snx_conf_filter_t *filter, const snx_conf_t *conf,
     uint32_t i, void *out, size_t cap)
 {
     snx_str_t        in, token;
@@ -472,7 +537,7 @@ snx_confshow_title(const snx_scrub_t *scrub, const snx_conf_t *conf,
 
     memset(&show, 0, sizeof(show));
 
-    show.scrub = scrub;
+    show.filter = filter;
     show.pos = out;
     show.end = show.pos + cap;
     show.width = cap;

@@ -92,6 +92,12 @@ typedef struct {
 } ngx_sentry_route_t;
 
 
+/* A block of the configuration, and its files; only while that is read. */
+
+typedef struct ngx_sentry_place_s    ngx_sentry_place_t;
+typedef struct ngx_sentry_sources_s  ngx_sentry_sources_t;
+
+
 /* What the environment says; read once per configuration in the master. */
 
 typedef struct {
@@ -125,6 +131,7 @@ typedef struct {
     ngx_flag_t                 debug;
     ngx_uint_t                 traces_limit;       /* a second, 0 off */
 
+    ngx_sentry_sources_t      *sources;    /* NULL: no text was needed */
     ngx_http_handler_pt        stub_status;
     ngx_shm_zone_t            *zone;
     snx_shm_t                 *shm;
@@ -134,11 +141,6 @@ typedef struct {
     unsigned                   spotlight_set:1;
     unsigned                   proxy_set:1;
     unsigned                   server_timing:1;    /* on somewhere */
-
-    /* files read for places, while the configuration is read */
-    ngx_rbtree_t               sources;
-    ngx_rbtree_node_t          sources_sentinel;
-    size_t                     sources_bytes;
 } ngx_sentry_main_conf_t;
 
 
@@ -146,11 +148,6 @@ typedef struct {
     ngx_array_t               *routes;     /* of ngx_sentry_route_t */
     ngx_flag_t                 default_routes;
 } ngx_sentry_srv_conf_t;
-
-
-/* A block of the configuration, only while that is read. */
-
-typedef struct ngx_sentry_place_s  ngx_sentry_place_t;
 
 
 /* What sentry_trace_context allows, bits. */

@@ -57,9 +57,6 @@ ngx_sentry_conf_create_main(ngx_conf_t *cf)
         return NULL;
     }
 
-    ngx_rbtree_init(&smcf->sources, &smcf->sources_sentinel,
-                    ngx_str_rbtree_insert_value);
-
     smcf->queue = NGX_CONF_UNSET_SIZE;
     smcf->flush_interval = NGX_CONF_UNSET_MSEC;
     smcf->timeout = NGX_CONF_UNSET_MSEC;

@@ -308,9 +308,10 @@ ngx_sentry_place_statement(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf,
 {
     size_t              len;
     u_char              buf[SNX_CONF_TITLE_MAX];
+    snx_conf_filter_t  *filter;
     ngx_sentry_frame_t  frame;
 
-    ngx_sentry_source_filter(source, &conf->scrub);
+    filter = ngx_sentry_source_filter(cf, source, &conf->scrub);
 
     if (source->frames[index].data == NULL) {
 
@@ -318,7 +319,7 @@ ngx_sentry_place_statement(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf,
             frame.function = *title;
 
         } else {
-            len = snx_confshow_title(&conf->scrub, &source->conf, index, buf,
+            len = snx_confshow_title(filter, &source->conf, index, buf,
                                      sizeof(buf));
             frame.function = snx_str(buf, len);
         }

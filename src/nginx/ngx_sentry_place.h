@@ -16,17 +16,33 @@
 
 
 /*
- * A file as statements.  What was made of them is kept for one filter at a
- * time: locations with terms of their own are rare.
+ * What was filtered is kept for one filter at a time: locations with terms of
+ * their own are rare.
  */
+
+typedef struct {
+    snx_conf_filter_t          words;
+    snx_scrub_t                scrub;
+    ngx_uint_t                 number;     /* of changes so far */
+} ngx_sentry_filter_t;
+
+
+struct ngx_sentry_sources_s {
+    ngx_rbtree_t               tree;
+    ngx_rbtree_node_t          sentinel;
+    size_t                     bytes;
+    ngx_sentry_filter_t        filter;
+};
+
+
+/* A file as statements. */
 
 typedef struct {
     ngx_str_node_t             node;       /* full name */
     snx_conf_t                 conf;       /* n is 0: not readable */
     ngx_str_t                 *shown;      /* filtered, of each statement */
     ngx_str_t                 *frames;     /* packed, of each statement */
-    const snx_str_t           *terms;      /* filtered with */
-    unsigned                   pii:1;
+    ngx_uint_t                 number;     /* of the filter they are from */
 } ngx_sentry_source_t;
 
 
@@ -74,11 +90,10 @@ typedef struct {
 
 ngx_sentry_source_t *ngx_sentry_source_get(ngx_conf_t *cf, ngx_str_t *name);
 
-/* Forgets what was filtered with another filter. */
-void ngx_sentry_source_filter(ngx_sentry_source_t *source,
-    const snx_scrub_t *scrub);
+/* The filter for scrub; forgets what of source was filtered with another. */
+snx_conf_filter_t *ngx_sentry_source_filter(ngx_conf_t *cf,
+    ngx_sentry_source_t *source, const snx_scrub_t *scrub);
 
-/* source was made ready for scrub. */
 ngx_int_t ngx_sentry_source_lines(ngx_conf_t *cf, ngx_sentry_source_t *source,
     const snx_scrub_t *scrub, ngx_uint_t line, ngx_sentry_lines_t *lines);
 

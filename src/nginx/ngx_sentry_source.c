@@ -15,12 +15,13 @@
 #define NGX_SENTRY_INCLUDES_MAX   8                    /* in each other */
 
 
+static ngx_sentry_sources_t *ngx_sentry_source_all(ngx_conf_t *cf);
 static ngx_int_t ngx_sentry_source_read(ngx_conf_t *cf,
-    ngx_sentry_source_t *source);
+    ngx_sentry_sources_t *sources, ngx_sentry_source_t *source);
 static ngx_int_t ngx_sentry_source_text(ngx_conf_t *cf, ngx_str_t *name,
     size_t max, snx_str_t *text);
 static ngx_int_t ngx_sentry_source_shown(ngx_conf_t *cf,
-    ngx_sentry_source_t *source, const snx_scrub_t *scrub, uint32_t index);
+    ngx_sentry_source_t *source, snx_conf_filter_t *filter, uint32_t index);
 static void ngx_sentry_source_add(ngx_sentry_lines_t *lines,
     ngx_uint_t line, ngx_str_t *shown);
 static ngx_int_t ngx_sentry_source_include(ngx_conf_t *cf, snx_str_t argument,
@@ -34,15 +35,19 @@ static ngx_int_t ngx_sentry_source_included(ngx_conf_t *cf, ngx_str_t *name,
 ngx_sentry_source_t *
 ngx_sentry_source_get(ngx_conf_t *cf, ngx_str_t *name)
 {
-    uint32_t                 hash;
-    ngx_str_node_t          *node;
-    ngx_sentry_source_t     *source;
-    ngx_sentry_main_conf_t  *smcf;
+    uint32_t               hash;
+    ngx_str_node_t        *node;
+    ngx_sentry_source_t   *source;
+    ngx_sentry_sources_t  *sources;
 
-    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_sentry_module);
+    sources = ngx_sentry_source_all(cf);
+    if (sources == NULL) {
+        return NULL;
+    }
+
     hash = ngx_crc32_long(name->data, name->len);
 
-    node = ngx_str_rbtree_lookup(&smcf->sources, name, hash);
+    node = ngx_str_rbtree_lookup(&sources->tree, name, hash);
     if (node) {
         return (ngx_sentry_source_t *) node;
     }
@@ -61,9 +66,9 @@ ngx_sentry_source_get(ngx_conf_t *cf, ngx_str_t *name)
     ngx_cpystrn(source->node.str.data, name->data, name->len + 1);
 
     source->node.node.key = hash;
-    ngx_rbtree_insert(&smcf->sources, &source->node.node);
+    ngx_rbtree_insert(&sources->tree, &source->node.node);
 
-    if (ngx_sentry_source_read(cf, source) != NGX_OK) {
+    if (ngx_sentry_source_read(cf, sources, source) != NGX_OK) {
         return NULL;
     }
 
@@ -71,18 +76,43 @@ ngx_sentry_source_get(ngx_conf_t *cf, ngx_str_t *name)
 }
 
 
-static ngx_int_t
-ngx_sentry_source_read(ngx_conf_t *cf, ngx_sentry_source_t *source)
+/* nginx frees its temporary pool when the configuration is read. */
+
+static ngx_sentry_sources_t *
+ngx_sentry_source_all(ngx_conf_t *cf)
 {
-    size_t                   n;
-    ngx_int_t                rc;
+    ngx_sentry_sources_t    *sources;
     ngx_sentry_main_conf_t  *smcf;
 
     smcf = ngx_http_conf_get_module_main_conf(cf, ngx_sentry_module);
 
+    if (smcf->sources == NULL) {
+        sources = ngx_pcalloc(cf->temp_pool, sizeof(ngx_sentry_sources_t));
+        if (sources == NULL) {
+            return NULL;
+        }
+
+        ngx_rbtree_init(&sources->tree, &sources->sentinel,
+                        ngx_str_rbtree_insert_value);
+
+        sources->filter.words.scrub = &sources->filter.scrub;
+        smcf->sources = sources;
+    }
+
+    return smcf->sources;
+}
+
+
+static ngx_int_t
+ngx_sentry_source_read(ngx_conf_t *cf, ngx_sentry_sources_t *sources,
+    ngx_sentry_source_t *source)
+{
+    size_t     n;
+    ngx_int_t  rc;
+
     rc = ngx_sentry_source_text(cf, &source->node.str,
                                 ngx_min(NGX_SENTRY_TEXT_MAX
-                                        - smcf->sources_bytes,
+                                        - sources->bytes,
                                         SNX_CONF_FILE_MAX),
                                 &source->conf.text);
 
@@ -90,7 +120,7 @@ ngx_sentry_source_read(ngx_conf_t *cf, ngx_sentry_source_t *source)
         return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
     }
 
-    smcf->sources_bytes += source->conf.text.len;
+    sources->bytes += source->conf.text.len;
 
     n = snx_confscan_bound(source->conf.text);
 
@@ -168,19 +198,31 @@ done:
 }
 
 
-void
-ngx_sentry_source_filter(ngx_sentry_source_t *source,
+snx_conf_filter_t *
+ngx_sentry_source_filter(ngx_conf_t *cf, ngx_sentry_source_t *source,
     const snx_scrub_t *scrub)
 {
-    if (source->terms == scrub->terms && source->pii == scrub->pii) {
-        return;
+    ngx_sentry_filter_t     *filter;
+    ngx_sentry_main_conf_t  *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_sentry_module);
+    filter = &smcf->sources->filter;
+
+    if (filter->number == 0 || filter->scrub.terms != scrub->terms
+        || filter->scrub.pii != scrub->pii)
+    {
+        filter->scrub = *scrub;
+        filter->number++;
+        ngx_memzero(filter->words.words, sizeof(filter->words.words));
     }
 
-    source->terms = scrub->terms;
-    source->pii = scrub->pii;
+    if (source->number != filter->number) {
+        source->number = filter->number;
+        ngx_memzero(source->shown, source->conf.n * sizeof(ngx_str_t));
+        ngx_memzero(source->frames, source->conf.n * sizeof(ngx_str_t));
+    }
 
-    ngx_memzero(source->shown, source->conf.n * sizeof(ngx_str_t));
-    ngx_memzero(source->frames, source->conf.n * sizeof(ngx_str_t));
+    return &filter->words;
 }
 
 
@@ -188,7 +230,10 @@ ngx_int_t
 ngx_sentry_source_lines(ngx_conf_t *cf, ngx_sentry_source_t *source,
     const snx_scrub_t *scrub, ngx_uint_t line, ngx_sentry_lines_t *lines)
 {
-    uint32_t  i;
+    uint32_t            i;
+    snx_conf_filter_t  *filter;
+
+    filter = ngx_sentry_source_filter(cf, source, scrub);
 
     ngx_memzero(lines, offsetof(ngx_sentry_lines_t, text));
 
@@ -200,7 +245,7 @@ ngx_sentry_source_lines(ngx_conf_t *cf, ngx_sentry_source_t *source,
          && source->conf.list[i].first <= line + NGX_SENTRY_AROUND_N;
          i++)
     {
-        if (ngx_sentry_source_shown(cf, source, scrub, i) != NGX_OK) {
+        if (ngx_sentry_source_shown(cf, source, filter, i) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -217,7 +262,7 @@ ngx_sentry_source_lines(ngx_conf_t *cf, ngx_sentry_source_t *source,
 
 static ngx_int_t
 ngx_sentry_source_shown(ngx_conf_t *cf, ngx_sentry_source_t *source,
-    const snx_scrub_t *scrub, uint32_t index)
+    snx_conf_filter_t *filter, uint32_t index)
 {
     u_char                 buf[4 * SNX_CONF_LINE_MAX], *p;
     size_t                 cap, len;
@@ -243,7 +288,7 @@ ngx_sentry_source_shown(ngx_conf_t *cf, ngx_sentry_source_t *source,
         return NGX_ERROR;
     }
 
-    len = snx_confshow_statement(scrub, &source->conf, index, p, cap);
+    len = snx_confshow_statement(filter, &source->conf, index, p, cap);
 
     if (p == buf) {
         p = ngx_pnalloc(cf->temp_pool, ngx_max(len, 1));
