@@ -289,17 +289,17 @@ snx_confscan_statement(snx_str_t *in, snx_str_t *name)
         }
     }
 
-    if (words == 0) {
-        name->len = 0;
-    }
-
     /* "}" and the end stand alone, all else does not */
 
     if (kind == SNX_CONF_BROKEN
         || (kind == SNX_CONF_CLOSE || kind == SNX_CONF_END) != (words == 0))
     {
         *in = snx_str(in->data + in->len, 0);
-        return SNX_CONF_BROKEN;
+        kind = SNX_CONF_BROKEN;
+    }
+
+    if (words == 0 || kind == SNX_CONF_BROKEN) {
+        name->len = 0;
     }
 
     return kind;

@@ -312,33 +312,38 @@ static void
 ngx_sentry_source_add(ngx_sentry_lines_t *lines, ngx_uint_t line,
     ngx_str_t *shown)
 {
-    u_char      *p, *last;
+    u_char      *p, *end, *last;
     size_t       n;
     ngx_uint_t   i;
 
-    last = shown->data + shown->len;
+    p = shown->data;
+    last = p + shown->len;
 
-    for (p = shown->data; p < last; p++) {
+    for ( /* void */ ; p < last; p = end + 1, line++) {
 
-        if (*p == LF) {
-            line++;
-        }
+        end = ngx_strlchr(p, last, LF);
+        end = (end == NULL) ? last : end;
 
-        if (line < lines->first
-            || line - lines->first > 2 * NGX_SENTRY_AROUND_N)
-        {
+        if (line < lines->first) {
             continue;
         }
 
         i = line - lines->first;
-        n = lines->len[i];
 
-        lines->n = ngx_max(lines->n, i + (*p != LF));
-
-        if (*p != LF && *p != CR && n < SNX_CONF_LINE_MAX) {
-            lines->text[i][n] = *p;
-            lines->len[i]++;
+        if (i > 2 * NGX_SENTRY_AROUND_N) {
+            break;
         }
+
+        n = ngx_min((size_t) (end - p), SNX_CONF_LINE_MAX - lines->len[i]);
+
+        if (n && p[n - 1] == CR) {
+            n--;
+        }
+
+        ngx_memcpy(lines->text[i] + lines->len[i], p, n);
+
+        lines->len[i] += n;
+        lines->n = i + 1;
     }
 }
 
