@@ -531,6 +531,7 @@ size_t
 snx_confshow_title(snx_conf_filter_t *filter, const snx_conf_t *conf,
     uint32_t i, void *out, size_t cap)
 {
+    int              gap;
     snx_str_t        in, token;
     snx_confshow_t   show;
     snx_conf_kind_t  kind;
@@ -546,17 +547,20 @@ snx_confshow_title(snx_conf_filter_t *filter, const snx_conf_t *conf,
     snx_confshow_judge(&show, conf, i);
 
     in = snx_confshow_range(conf, conf->list[i].start, conf->list[i].end);
+    gap = 0;
 
     do {
         kind = snx_confscan_token(&in, &token);
 
         if (kind == SNX_CONF_WORD) {
-            if (show.words != 0) {
+            if (gap) {
                 snx_confshow_copy(&show, snx_cstr(" "));
             }
 
             snx_confshow_token(&show, kind, token);
         }
+
+        gap = (kind != SNX_CONF_WORD);
 
     } while (kind == SNX_CONF_WORD || kind == SNX_CONF_BLANK
              || kind == SNX_CONF_COMMENT);

@@ -41,12 +41,11 @@ static const char *const  plants[] = {
     "\nset $token '" MARK "';\n",
     "\nauth_basic_user_file /" MARK ";\n",
     "\nssl_password_file " MARK ";\n",
-    "\nsecure_link_md5 \"$uri " MARK "\";\n",
     "\nreturn 200 \"password=" MARK "\";\n",
     "\nproxy_pass http://u:" MARK "@h/;\n",
     "\nif ($http_x_token = " MARK ") {\n",
     "\n# key " MARK "\n",
-    "\nmap $a $session {\n default " MARK ";\n " MARK "a b;\n}\n",
+    ";\nmap $a $session {\n default " MARK ";\n " MARK "a b;\n}\n",
     "\nacme " MARK ";\n"
 };
 

@@ -284,12 +284,14 @@ test_titles(void)
     size_t  n;
 
     read_text("location\n  ~*  \"^/a b\" {proxy_pass http://u:p@h;"
-              "proxy_set_header Cookie a;}");
+              "proxy_set_header Cookie a;if ($a = \"b\") {}}");
 
     n = snx_confshow_title(&filter, &conf, 0, got, sizeof(got));
     is_str(snx_str(got, n), "location ~* \"^/a b\"", "words on one line");
     n = snx_confshow_title(&filter, &conf, 1, got, sizeof(got));
     is_str(snx_str(got, n), "proxy_pass http://[Filtered]@h", "filtered");
+    n = snx_confshow_title(&filter, &conf, 3, got, sizeof(got));
+    is_str(snx_str(got, n), "if ($a = \"b\")", "no blank where there is none");
     n = snx_confshow_title(&filter, &conf, 1, got, 12);
     is_str(snx_str(got, n), "proxy_pass h", "cut");
     free(conf.list);
