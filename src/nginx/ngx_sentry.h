@@ -205,6 +205,11 @@ typedef struct {
 typedef struct {
     ngx_uint_t                 level;
     int64_t                    time_us;
+    ngx_str_t                 *peer;       /* upstream in use, NULL none */
+    ngx_uint_t                 npasses;    /* as of then */
+    ngx_uint_t                 ntries;     /* of the main request */
+    unsigned                   aside:1;    /* cannot be why it failed */
+    unsigned                   part:1;     /* of a subrequest */
     size_t                     len;
     u_char                     text[NGX_SENTRY_LINE_MAX];
 } ngx_sentry_line_t;
@@ -274,6 +279,7 @@ typedef struct {
     void                     **loc_conf;   /* as of the rewrite phase */
     ngx_uint_t                 nstates;    /* upstream states before it */
     unsigned                   error:1;    /* on its way to an error page */
+    unsigned                   internal:1; /* redirected to */
 } ngx_sentry_pass_t;
 
 
@@ -579,17 +585,49 @@ snx_str_t ngx_sentry_request_target(ngx_http_request_t *r);
 /* ngx_sentry_error.c: what went wrong */
 
 /*
- * The exception: the last line of error level or worse says why, without one
- * the status does.  Sets event->type.
+ * The exception, and what led to it: from the lines of the error log, the
+ * upstream tries and the status.  Sets event->type.
  */
 void ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
-/* Every line kept, oldest first. */
-void ngx_sentry_error_breadcrumbs(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
+/* The type that a status alone gives: upstream answered it, or nginx did. */
+snx_str_t ngx_sentry_error_type(ngx_uint_t status, ngx_uint_t upstream);
 
 /* The last upstream try that answered or failed, NULL without any. */
 ngx_http_upstream_state_t *ngx_sentry_error_last_try(ngx_http_request_t *r);
+
+
+/* ngx_sentry_crumb.c: breadcrumbs */
+
+/* Every line kept, oldest first, and the verdicts of the limits. */
+void ngx_sentry_crumb_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+
+
+/* ngx_sentry_reason.c: what went wrong, one after the other */
+
+#define NGX_SENTRY_REASONS_MAX_N     4
+#define NGX_SENTRY_REASON_MAX        1024
+
+typedef struct {
+    snx_str_t                  type;
+    snx_str_t                  text;       /* of a line; empty: by status */
+    ngx_str_t                 *peer;       /* upstream, NULL none */
+    ngx_uint_t                 number;     /* of the try, 0: of none */
+    ngx_uint_t                 status;     /* answered by it, 0: none */
+    int                        error;      /* errno, 0 none */
+} ngx_sentry_reason_t;
+
+typedef struct {
+    ngx_uint_t                 n;
+    ngx_sentry_reason_t        reason[NGX_SENTRY_REASONS_MAX_N];
+} ngx_sentry_reasons_t;
+
+/* Oldest first; the last one, if any, is why the request failed. */
+void ngx_sentry_reason_find(ngx_sentry_event_t *event,
+    ngx_sentry_reasons_t *reasons);
+
+/* 1 when limit_req or limit_conn refused the request. */
+ngx_uint_t ngx_sentry_reason_limited(ngx_http_request_t *r);
 
 
 /* ngx_sentry_status.c, ngx_sentry_test.c: content handlers */

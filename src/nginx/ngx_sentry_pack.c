@@ -52,7 +52,7 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
     ngx_sentry_request_line(event, rec);
     ngx_sentry_pack_upstreams(event, rec);
     ngx_sentry_trail_passes(event->ctx, rec);
-    ngx_sentry_error_breadcrumbs(event, rec);
+    ngx_sentry_crumb_pack(event, rec);
     ngx_sentry_pack_directives(event, rec);
     ngx_sentry_pack_numbers(r, rec);
     ngx_sentry_request_headers(event, rec);
