@@ -126,6 +126,19 @@ snx_rec_pair(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key,
 
 
 void
+snx_rec_key(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key)
+{
+    unsigned char  *p;
+
+    p = snx_rec_room(w, id, key, 0);
+
+    if (p != NULL) {
+        w->pos = p;
+    }
+}
+
+
+void
 snx_rec_raw(snx_rec_writer_t *w, snx_str_t packed)
 {
     if (packed.len == 0) {

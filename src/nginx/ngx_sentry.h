@@ -112,6 +112,7 @@ typedef struct {
     uint16_t                   generation;
 
     unsigned                   handlers:1; /* sentry_status is used */
+    unsigned                   traces:1;   /* some location has them */
     unsigned                   spotlight_set:1;
     unsigned                   proxy_set:1;
 } ngx_sentry_main_conf_t;
@@ -155,6 +156,7 @@ typedef struct {
     unsigned                   reports:1;      /* there is somewhere to send */
     unsigned                   remember:1;     /* error_page is in force */
     unsigned                   dropped:1;      /* status or test location */
+    unsigned                   traces:1;       /* requests may be sampled */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
 } ngx_sentry_loc_conf_t;
@@ -212,6 +214,43 @@ typedef struct {
 
 
 /*
+ * A subrequest of a sampled request, noted when nginx comes to it; post is
+ * the module's own that asked for it, called by ours.
+ */
+
+typedef struct ngx_sentry_subrequest_s  ngx_sentry_subrequest_t;
+
+struct ngx_sentry_subrequest_s {
+    ngx_sentry_subrequest_t     *next;
+    ngx_http_request_t          *request;
+    void                       **loc_conf;
+    ngx_http_post_subrequest_t  *post;     /* NULL: nobody waits for it */
+    ngx_http_post_subrequest_t   wrapped;
+    ngx_uint_t                   number;   /* from 1, as in the record */
+    ngx_uint_t                   parent;   /* 0 the main request */
+    int64_t                      end_us;   /* 0: not over */
+    unsigned char                span_id[8];
+};
+
+
+/*
+ * What a sampled request keeps while it runs.  Times in us since the epoch,
+ * 0: not come to.  The module's context of the main request, where nothing
+ * cleared it since; found again by ngx_sentry_ctx_t.
+ */
+
+#define NGX_SENTRY_SUBREQUESTS_MAX_N  16
+
+typedef struct {
+    int64_t                    marks[SNX_AT_UPGRADE];
+    int64_t                    answered_us;    /* last bytes so far */
+    ngx_sentry_subrequest_t   *first;
+    ngx_sentry_subrequest_t   *last;
+    ngx_uint_t                 nsubrequests;   /* all of them */
+} ngx_sentry_spans_t;
+
+
+/*
  * Kept in the request's pool, found again after internal redirects: the
  * locations the request came through, and what nginx logged.
  */
@@ -221,17 +260,19 @@ typedef struct {
     ngx_sentry_pass_t          passes[NGX_SENTRY_PASSES_MAX_N];
     void                     **line_conf;  /* as of the last line */
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
+    ngx_sentry_spans_t        *spans;      /* NULL: nothing noted */
     ngx_uint_t                 nlines;
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
 
 
-/* A failed request on its way to a record. */
+/* A request on its way to a record, or to two. */
 
 typedef struct {
     ngx_http_request_t        *request;
     ngx_sentry_loc_conf_t     *conf;       /* where the request failed */
     ngx_sentry_ctx_t          *ctx;        /* NULL nothing was kept */
+    ngx_sentry_trace_t        *trace;
     ngx_sentry_route_t        *route;      /* NULL none matched */
     ngx_str_t                  path;       /* the client's, decoded */
     ngx_uint_t                 status;
@@ -316,8 +357,11 @@ ngx_int_t ngx_sentry_spotlight_url(ngx_str_t *value, ngx_str_t *url);
 
 char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* Finds event->route; NGX_DECLINED when the route is not reported. */
-ngx_int_t ngx_sentry_route_find(ngx_http_request_t *r,
+#define NGX_SENTRY_DROP_ERRORS  1
+#define NGX_SENTRY_DROP_TRACES  2
+
+/* Finds event->route; what of it is not to be reported. */
+ngx_uint_t ngx_sentry_route_find(ngx_http_request_t *r,
     ngx_sentry_event_t *event);
 
 
@@ -370,6 +414,9 @@ ngx_sentry_ctx_t *ngx_sentry_trail_ctx(ngx_http_request_t *r,
 ngx_sentry_loc_conf_t *ngx_sentry_trail_place(ngx_http_request_t *r,
     ngx_sentry_ctx_t *ctx);
 
+/* The event loop's time in us: that of all other numbers nginx keeps. */
+int64_t ngx_sentry_trail_now(void);
+
 void ngx_sentry_trail_passes(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec);
 
 /*
@@ -389,6 +436,41 @@ void ngx_sentry_trail_upstreams(ngx_http_request_t *r,
  */
 ngx_sentry_trace_t *ngx_sentry_trace_keep(ngx_http_request_t *r);
 void ngx_sentry_trace_of(ngx_http_request_t *r, ngx_sentry_trace_t *trace);
+
+
+/* ngx_sentry_moment.c: when a sampled request comes by */
+
+/* Phase handlers: before limit_req, after it, before the content. */
+ngx_int_t ngx_sentry_moment_preaccess(ngx_http_request_t *r);
+ngx_int_t ngx_sentry_moment_access(ngx_http_request_t *r);
+ngx_int_t ngx_sentry_moment_precontent(ngx_http_request_t *r);
+
+/* Header and body filter; while nginx reads its configuration. */
+void ngx_sentry_moment_filters(void);
+
+/* What a main request keeps if it is sampled, which is decided here; NULL. */
+ngx_sentry_spans_t *ngx_sentry_moment_spans(ngx_http_request_t *r);
+
+
+/* ngx_sentry_subrequest.c: subrequests of a sampled request */
+
+/* Notes a subrequest, once. */
+void ngx_sentry_subrequest_note(ngx_http_request_t *r);
+
+void ngx_sentry_subrequest_pack(ngx_sentry_spans_t *spans,
+    snx_rec_writer_t *rec);
+
+
+/* ngx_sentry_transaction.c: the record of a sampled request */
+
+/* Decides by event->trace; counts what is sampled out. */
+ngx_int_t ngx_sentry_transaction_wanted(ngx_sentry_event_t *event);
+
+void ngx_sentry_transaction_capture(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event);
+
+/* Counts the transaction and its spans as lost. */
+void ngx_sentry_transaction_lose(ngx_sentry_event_t *event, snx_lost_t why);
 
 
 /* ngx_sentry_capture.c: which requests become events */
@@ -418,12 +500,26 @@ void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
 void ngx_sentry_pack_event(ngx_sentry_worker_t *worker,
     ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
+/* Its parts that a transaction has as well. */
+void ngx_sentry_pack_trace(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+void ngx_sentry_pack_transaction(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+void ngx_sentry_pack_upstreams(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+void ngx_sentry_pack_directives(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+void ngx_sentry_pack_numbers(ngx_http_request_t *r, snx_rec_writer_t *rec);
+
 
 /* ngx_sentry_request.c: what the client sent, scrubbed */
 
 void ngx_sentry_request_line(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 void ngx_sentry_request_headers(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+
+/* User-Agent alone. */
+void ngx_sentry_request_agent(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 
 /* NGX_OK and the first header of that lower-case name, or NGX_DECLINED. */

@@ -242,6 +242,9 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
+    conf->traces = smcf->env.traces_sample_rate >= 0;
+    smcf->traces |= conf->traces;
+
     if (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
         || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK)
     {

@@ -237,6 +237,20 @@ ngx_sentry_request_headers(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 }
 
 
+void
+ngx_sentry_request_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    ngx_table_elt_t  *agent;
+
+    agent = event->request->headers_in.user_agent;
+
+    if (agent) {
+        ngx_sentry_request_pack_header(event, ngx_sentry_str(&agent->key),
+                                       ngx_sentry_str(&agent->value), rec);
+    }
+}
+
+
 static void
 ngx_sentry_request_pack_header(ngx_sentry_event_t *event, snx_str_t name,
     snx_str_t value, snx_rec_writer_t *rec)

@@ -187,7 +187,7 @@ ngx_sentry_route_option(ngx_conf_t *cf, ngx_sentry_route_t *route,
 }
 
 
-ngx_int_t
+ngx_uint_t
 ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
 {
     ngx_uint_t              i;
@@ -204,7 +204,8 @@ ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
                                 ngx_sentry_str(&event->path)))
             {
                 event->route = &route[i];
-                return route[i].drop_errors ? NGX_DECLINED : NGX_OK;
+                return (route[i].drop_errors ? NGX_SENTRY_DROP_ERRORS : 0)
+                       | (route[i].drop_traces ? NGX_SENTRY_DROP_TRACES : 0);
             }
         }
     }
@@ -212,8 +213,8 @@ ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
     if (sscf->default_routes
         && snx_route_default(ngx_sentry_str(&event->path)))
     {
-        return NGX_DECLINED;
+        return NGX_SENTRY_DROP_ERRORS|NGX_SENTRY_DROP_TRACES;
     }
 
-    return NGX_OK;
+    return 0;
 }
