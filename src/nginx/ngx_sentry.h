@@ -17,6 +17,7 @@
 #include <ngx_http.h>
 
 #include "snx.h"
+#include "snx_memo.h"
 #include "snx_record.h"
 #include "snx_route.h"
 #include "snx_scrub.h"
@@ -152,11 +153,13 @@ typedef struct {
     snx_scrub_t                scrub;
     ngx_str_t                  constants;  /* packed fields of each record */
     ngx_str_t                  location;   /* name, empty at server level */
+    ngx_str_t                  route;      /* the same, scrubbed */
     unsigned                   named_route:1;  /* location names the route */
     unsigned                   reports:1;      /* there is somewhere to send */
     unsigned                   remember:1;     /* error_page is in force */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   traces:1;       /* requests may be sampled */
+    unsigned                   hide_agent:1;   /* by sentry_scrub */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
 } ngx_sentry_loc_conf_t;
@@ -388,6 +391,9 @@ ngx_sentry_worker_t *ngx_sentry_process_worker(void);
 ngx_int_t ngx_sentry_process_put(ngx_sentry_worker_t *worker,
     snx_project_t *project, snx_kind_t kind, snx_rec_writer_t *rec);
 
+/* Strings this worker scrubbed; NULL where no traces are made. */
+snx_memo_t *ngx_sentry_process_memo(void);
+
 /* An empty record in the worker's one buffer. */
 void ngx_sentry_process_record(ngx_sentry_worker_t *worker,
     snx_rec_writer_t *rec);
@@ -493,6 +499,16 @@ ngx_int_t ngx_sentry_cause_collect(ngx_conf_t *cf,
 void ngx_sentry_cause_install(ngx_cycle_t *cycle,
     ngx_sentry_main_conf_t *smcf);
 void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
+
+
+/* ngx_sentry_scrub.c: as snx_scrub_*(), for requests */
+
+size_t ngx_sentry_scrub_path(ngx_sentry_loc_conf_t *conf, snx_str_t in,
+    void *out, size_t cap);
+size_t ngx_sentry_scrub_query(ngx_sentry_loc_conf_t *conf, snx_str_t in,
+    void *out, size_t cap);
+size_t ngx_sentry_scrub_text(ngx_sentry_loc_conf_t *conf, snx_str_t in,
+    void *out, size_t cap);
 
 
 /* ngx_sentry_pack.c: an event's record from a request */
