@@ -2,10 +2,10 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Decides which requests become error events, transactions, or both.
- * Everything is decided in the log phase, from the final state of the
- * request; so requests that end before any phase (400, 413, 414, 408) are seen
- * like all others.  Subrequests are part of their main request.
+ * Decides which requests become error events.  Everything is decided in the
+ * log phase, from the final state of the request; so requests that end before
+ * any phase (400, 413, 414, 408) are seen like all others.  Subrequests are
+ * part of their main request.
  */
 
 
@@ -19,142 +19,80 @@
 #define NGX_SENTRY_LIMIT_CONN_REJECTED  2
 
 
-static void ngx_sentry_capture_request(ngx_http_request_t *r,
+static void ngx_sentry_capture_failed(ngx_http_request_t *r,
     ngx_uint_t status);
-static void ngx_sentry_capture_routed(ngx_sentry_worker_t *worker,
-    ngx_sentry_event_t *event, ngx_uint_t failed, ngx_uint_t traced);
-static void ngx_sentry_capture_event(ngx_sentry_worker_t *worker,
-    ngx_sentry_event_t *event);
 static ngx_int_t ngx_sentry_capture_wanted(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_uint_t status);
-static ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf);
 
 
 ngx_int_t
 ngx_sentry_capture_log(ngx_http_request_t *r)
 {
-    ngx_uint_t               status;
-    ngx_sentry_main_conf_t  *smcf;
-
-    if (r != r->main) {
-        return NGX_OK;
-    }
+    ngx_uint_t  status;
 
     /* what $status says */
 
     status = r->err_status ? r->err_status : r->headers_out.status;
 
-    if (status < 400 || status > 599) {
-        smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
-
-        if (!smcf->traces) {
-            return NGX_OK;
-        }
+    if (status < 400 || status > 599 || r != r->main) {
+        return NGX_OK;
     }
 
-    ngx_sentry_capture_request(r, status);
+    ngx_sentry_capture_failed(r, status);
 
     return NGX_OK;
 }
 
 
 static void
-ngx_sentry_capture_request(ngx_http_request_t *r, ngx_uint_t status)
+ngx_sentry_capture_failed(ngx_http_request_t *r, ngx_uint_t status)
 {
-    ngx_int_t               failed, traced;
+    double                  rate;
+    u_char                  path[SNX_URL_MAX];
+    snx_project_t          *project;
+    snx_rec_writer_t        rec;
+    ngx_sentry_ctx_t       *ctx;
     ngx_sentry_event_t      event;
-    ngx_sentry_trace_t      trace;
     ngx_sentry_worker_t    *worker;
+    ngx_sentry_loc_conf_t  *conf;
 
     worker = ngx_sentry_process_worker();
     if (worker == NULL) {
         return;
     }
 
+    ctx = ngx_sentry_trail_ctx(r, 0);
+    conf = ngx_sentry_trail_place(r, ctx);
+
+    if (!ngx_sentry_capture_wanted(r, conf, status)) {
+        return;
+    }
+
     ngx_memzero(&event, sizeof(ngx_sentry_event_t));
 
     event.request = r;
-    event.ctx = ngx_sentry_trail_ctx(r, 0);
-    event.conf = ngx_sentry_trail_place(r, event.ctx);
-    event.trace = &trace;
+    event.conf = conf;
+    event.ctx = ctx;
     event.status = status;
+    event.path.data = path;
+    event.path.len = snx_route_path(ngx_sentry_request_target(r), path,
+                                    sizeof(path));
 
-    if (!event.conf->reports || event.conf->dropped) {
-        return;
-    }
+    project = conf->dsn ? conf->dsn->project : NULL;
 
-    failed = ngx_sentry_capture_wanted(r, event.conf, status);
-
-    if (!failed && !event.conf->traces) {
-        return;
-    }
-
-    ngx_sentry_trace_of(r, &trace);
-
-    traced = ngx_sentry_transaction_wanted(&event);
-
-    if (failed || traced) {
-        ngx_sentry_capture_routed(worker, &event, failed, traced);
-    }
-}
-
-
-/* Both have the path, the route and the answer of sentry_ignore in common. */
-
-static void
-ngx_sentry_capture_routed(ngx_sentry_worker_t *worker,
-    ngx_sentry_event_t *event, ngx_uint_t failed, ngx_uint_t traced)
-{
-    u_char          path[SNX_URL_MAX];
-    ngx_uint_t      drop;
-    snx_project_t  *project;
-
-    event->path.data = path;
-    event->path.len = snx_route_path(ngx_sentry_request_target(
-                                                              event->request),
-                                     path, sizeof(path));
-
-    drop = ngx_sentry_route_find(event->request, event);
-
-    if (ngx_sentry_capture_ignored(event->request, event->conf)) {
-        drop = NGX_SENTRY_DROP_ERRORS|NGX_SENTRY_DROP_TRACES;
-    }
-
-    if (failed && !(drop & NGX_SENTRY_DROP_ERRORS)) {
-        ngx_sentry_capture_event(worker, event);
-
-    } else if (failed) {
-        project = event->conf->dsn ? event->conf->dsn->project : NULL;
-
+    if (ngx_sentry_route_find(r, &event) != NGX_OK
+        || ngx_sentry_capture_ignored(r, conf))
+    {
         if (project) {
             snx_project_lose(project, SNX_LOST_IGNORED, SNX_CAT_ERROR, 1);
         }
+
+        return;
     }
 
-    if (traced && !(drop & NGX_SENTRY_DROP_TRACES)) {
-        ngx_sentry_transaction_capture(worker, event);
-
-    } else if (traced) {
-        ngx_sentry_transaction_lose(event, SNX_LOST_IGNORED);
-    }
-}
-
-
-static void
-ngx_sentry_capture_event(ngx_sentry_worker_t *worker,
-    ngx_sentry_event_t *event)
-{
-    double             rate;
-    snx_project_t     *project;
-    snx_rec_writer_t   rec;
-
-    project = event->conf->dsn ? event->conf->dsn->project : NULL;
-
-    rate = event->route && event->route->errors >= 0
-           ? event->route->errors
-           : ngx_sentry_capture_rate(event->request,
-                                     &event->conf->sample_rate);
+    rate = event.route && event.route->errors >= 0
+           ? event.route->errors
+           : ngx_sentry_capture_rate(r, &conf->sample_rate);
 
     if (rate < 1 && ngx_sentry_process_unit(worker) >= rate) {
         if (project) {
@@ -168,8 +106,8 @@ ngx_sentry_capture_event(ngx_sentry_worker_t *worker,
         return;
     }
 
-    ngx_sentry_process_id(worker, event->event_id, sizeof(event->event_id));
-    ngx_sentry_pack_event(worker, event, &rec);
+    ngx_sentry_process_id(worker, event.event_id, sizeof(event.event_id));
+    ngx_sentry_pack_event(worker, &event, &rec);
 
     (void) ngx_sentry_process_put(worker, project, SNX_KIND_EVENT, &rec);
 }
@@ -184,7 +122,7 @@ ngx_sentry_capture_wanted(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     uint64_t    bit;
     ngx_uint_t  word;
 
-    if (status < 400 || status > 599
+    if (!conf->reports || conf->dropped
         || status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
     {
         return 0;
@@ -211,7 +149,7 @@ ngx_sentry_capture_wanted(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_sentry_capture_ignored(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 {
     ngx_str_t                  value;

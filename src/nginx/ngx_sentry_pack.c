@@ -70,33 +70,7 @@ ngx_sentry_pack_identity(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
                                                        : SNX_LEVEL_WARNING);
     snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
 
-    ngx_sentry_pack_trace(event, rec);
-}
-
-
-void
-ngx_sentry_pack_trace(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    ngx_sentry_trace_t  *trace;
-
-    trace = event->trace;
-
-    snx_rec_str(rec, SNX_F_TRACE_ID,
-                snx_str(trace->trace_id, sizeof(trace->trace_id)));
-    snx_rec_str(rec, SNX_F_SPAN_ID,
-                snx_str(trace->span_id, sizeof(trace->span_id)));
-
-    if (trace->continued) {
-        snx_rec_str(rec, SNX_F_PARENT_SPAN_ID,
-                    snx_str(trace->parent_span_id,
-                            sizeof(trace->parent_span_id)));
-    }
-
-    if (trace->sampled >= 0) {
-        snx_rec_num(rec, SNX_F_SAMPLED, trace->sampled);
-    }
-
-    snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace->baggage));
+    ngx_sentry_trace_pack(r, rec);
 }
 
 

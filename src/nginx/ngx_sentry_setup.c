@@ -51,6 +51,9 @@ ngx_sentry_setup(ngx_conf_t *cf)
         || ngx_sentry_setup_handler(cf, NGX_HTTP_REWRITE_PHASE,
                                     ngx_sentry_trail_handler)
            != NGX_OK
+        || ngx_sentry_setup_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                    ngx_sentry_propagate_handler)
+           != NGX_OK
         || ngx_sentry_setup_handler(cf, NGX_HTTP_LOG_PHASE,
                                     ngx_sentry_capture_log)
            != NGX_OK)
@@ -58,9 +61,13 @@ ngx_sentry_setup(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_sentry_propagate_init();
+
     return smcf->traces ? ngx_sentry_setup_traces(cf) : NGX_OK;
 }
 
+
+/* Only where requests may be sampled. */
 
 static ngx_int_t
 ngx_sentry_setup_traces(ngx_conf_t *cf)
@@ -70,6 +77,9 @@ ngx_sentry_setup_traces(ngx_conf_t *cf)
     if (ngx_sentry_setup_handler(cf, NGX_HTTP_PREACCESS_PHASE,
                                  ngx_sentry_moment_preaccess)
         != NGX_OK
+        || ngx_sentry_setup_handler(cf, NGX_HTTP_LOG_PHASE,
+                                    ngx_sentry_transaction_log)
+           != NGX_OK
         || ngx_sentry_setup_handler(cf, NGX_HTTP_ACCESS_PHASE,
                                     ngx_sentry_moment_access)
            != NGX_OK)

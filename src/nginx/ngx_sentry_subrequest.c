@@ -18,7 +18,7 @@
 static ngx_int_t ngx_sentry_subrequest_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
 static void ngx_sentry_subrequest_pack_one(ngx_sentry_subrequest_t *sub,
-    snx_rec_writer_t *rec);
+    ngx_sentry_trace_t *trace, snx_rec_writer_t *rec);
 
 
 void
@@ -99,15 +99,22 @@ ngx_sentry_subrequest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 /* The tries refer to the subrequests by number, so all of those come first. */
 
 void
-ngx_sentry_subrequest_pack(ngx_sentry_spans_t *spans, snx_rec_writer_t *rec)
+ngx_sentry_subrequest_pack(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec)
 {
     uint32_t                  left_out;
+    ngx_sentry_spans_t       *spans;
     ngx_sentry_subrequest_t  *sub, *last;
+
+    spans = ctx ? ctx->spans : NULL;
+
+    if (spans == NULL) {
+        return;
+    }
 
     left_out = rec->left_out;
 
     for (sub = spans->first; sub; sub = sub->next) {
-        ngx_sentry_subrequest_pack_one(sub, rec);
+        ngx_sentry_subrequest_pack_one(sub, ctx->trace, rec);
 
         if (rec->left_out != left_out) {
             break;
@@ -128,9 +135,10 @@ ngx_sentry_subrequest_pack(ngx_sentry_spans_t *spans, snx_rec_writer_t *rec)
 
 static void
 ngx_sentry_subrequest_pack_one(ngx_sentry_subrequest_t *sub,
-    snx_rec_writer_t *rec)
+    ngx_sentry_trace_t *trace, snx_rec_writer_t *rec)
 {
     snx_subrequest_t           packed;
+    ngx_sentry_sub_t          *told;
     ngx_http_request_t        *r;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -146,6 +154,13 @@ ngx_sentry_subrequest_pack_one(ngx_sentry_subrequest_t *sub,
                                               : r->headers_out.status);
     packed.parent = (uint16_t) sub->parent;
     ngx_memcpy(packed.span_id, sub->span_id, sizeof(packed.span_id));
+
+    told = ngx_sentry_propagate_sub(r, trace);
+
+    if (told) {
+        ngx_memcpy(packed.upstream_span_id, told->upstream_span_id,
+                   sizeof(packed.upstream_span_id));
+    }
 
     /* no location at all: the server block answers */
 

@@ -59,7 +59,6 @@ ngx_sentry_test_record(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     u_char                path[SNX_URL_MAX];
     snx_rec_writer_t      rec;
     ngx_sentry_event_t    event;
-    ngx_sentry_trace_t    trace;
     ngx_sentry_worker_t  *worker;
 
     worker = ngx_sentry_process_worker();
@@ -76,7 +75,6 @@ ngx_sentry_test_record(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 
     event.request = r;
     event.conf = conf;
-    event.trace = &trace;
     event.status = NGX_HTTP_INTERNAL_SERVER_ERROR;
     event.path.data = path;
     event.path.len = snx_route_path(ngx_sentry_request_target(r), path,
@@ -84,7 +82,6 @@ ngx_sentry_test_record(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     event.type = snx_cstr("SentryTest");
     event.value = snx_cstr("This is the test error of ngx_sentry.");
 
-    ngx_sentry_trace_of(r, &trace);
     ngx_sentry_process_id(worker, event.event_id, sizeof(event.event_id));
     ngx_memcpy(event_id, event.event_id, sizeof(event.event_id));
 

@@ -16,6 +16,10 @@
 #define NGX_SENTRY_ACCEPT_MAX_MS  2000
 
 
+static ngx_int_t ngx_sentry_transaction_wanted(ngx_sentry_event_t *event);
+static void ngx_sentry_transaction_capture(ngx_sentry_event_t *event);
+static void ngx_sentry_transaction_lose(ngx_sentry_event_t *event,
+    snx_lost_t why, ngx_uint_t transactions);
 static ngx_uint_t ngx_sentry_transaction_spans(ngx_sentry_event_t *event);
 static void ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     ngx_sentry_event_t *event, snx_rec_writer_t *rec);
@@ -32,22 +36,74 @@ static int64_t ngx_sentry_transaction_upgrade(ngx_http_request_t *r);
 
 
 ngx_int_t
-ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
+ngx_sentry_transaction_log(ngx_http_request_t *r)
 {
-    ngx_http_request_t  *r;
+    ngx_sentry_event_t  event;
 
-    r = event->request;
+    if (r != r->main) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&event, sizeof(ngx_sentry_event_t));
+
+    event.request = r;
+    event.ctx = ngx_sentry_trail_ctx(r, 0);
+    event.conf = ngx_sentry_trail_place(r, event.ctx);
 
     /* no preflights; and what was asked must have been understood */
 
-    if (!event->conf->traces || event->trace->sampled < 0
+    if (!event.conf->traces || event.conf->dropped
         || r->method == NGX_HTTP_OPTIONS || r->unparsed_uri.len == 0)
     {
+        return NGX_OK;
+    }
+
+    if (ngx_sentry_transaction_wanted(&event)) {
+        ngx_sentry_transaction_capture(&event);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
+{
+    snx_lost_t           why;
+    ngx_sentry_trace_t  *trace;
+
+    trace = ngx_sentry_trace_keep(event->request);
+
+    if (trace == NULL || trace->sampled < 0) {
         return 0;
     }
 
-    if (event->trace->sampled == 0) {
-        ngx_sentry_transaction_lose(event, SNX_LOST_SAMPLE_RATE);
+    event->ctx = ngx_sentry_trail_ctx(event->request, 0);
+    event->route = trace->route;
+
+    if (trace->sampled == 0) {
+
+        switch (trace->why) {
+
+        case SNX_SAMPLE_ROUTE:
+            why = SNX_LOST_IGNORED;
+            break;
+
+        case SNX_SAMPLE_PRESSURE:
+            why = SNX_LOST_BACKPRESSURE;
+            break;
+
+        default:
+            why = SNX_LOST_SAMPLE_RATE;
+        }
+
+        ngx_sentry_transaction_lose(event, why, 1);
+
+        return 0;
+    }
+
+    if (ngx_sentry_capture_ignored(event->request, event->conf)) {
+        ngx_sentry_transaction_lose(event, SNX_LOST_IGNORED, 1);
         return 0;
     }
 
@@ -55,18 +111,26 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
 }
 
 
-void
-ngx_sentry_transaction_lose(ngx_sentry_event_t *event, snx_lost_t why)
+/* The spans are counted with it; transactions 0: it is counted already. */
+
+static void
+ngx_sentry_transaction_lose(ngx_sentry_event_t *event, snx_lost_t why,
+    ngx_uint_t transactions)
 {
     snx_project_t  *project;
 
     project = event->conf->dsn ? event->conf->dsn->project : NULL;
 
-    if (project) {
-        snx_project_lose(project, why, SNX_CAT_TRANSACTION, 1);
-        snx_project_lose(project, why, SNX_CAT_SPAN,
-                         ngx_sentry_transaction_spans(event));
+    if (project == NULL) {
+        return;
     }
+
+    if (transactions) {
+        snx_project_lose(project, why, SNX_CAT_TRANSACTION, transactions);
+    }
+
+    snx_project_lose(project, why, SNX_CAT_SPAN,
+                     ngx_sentry_transaction_spans(event));
 }
 
 
@@ -99,30 +163,39 @@ ngx_sentry_transaction_spans(ngx_sentry_event_t *event)
 }
 
 
-void
-ngx_sentry_transaction_capture(ngx_sentry_worker_t *worker,
-    ngx_sentry_event_t *event)
+static void
+ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
 {
-    snx_project_t     *project;
-    snx_rec_writer_t   rec;
+    u_char                path[SNX_URL_MAX];
+    snx_project_t        *project;
+    snx_rec_writer_t      rec;
+    ngx_http_request_t   *r;
+    ngx_sentry_worker_t  *worker;
 
+    r = event->request;
+    worker = ngx_sentry_process_worker();
     project = event->conf->dsn ? event->conf->dsn->project : NULL;
 
     if (ngx_sentry_process_limited(project, SNX_CAT_TRANSACTION)) {
-        snx_project_lose(project, SNX_LOST_RATELIMIT_BACKOFF, SNX_CAT_SPAN,
-                         ngx_sentry_transaction_spans(event));
+        ngx_sentry_transaction_lose(event, SNX_LOST_RATELIMIT_BACKOFF, 0);
         return;
     }
+
+    if (!event->conf->named_route) {
+        event->path.data = path;
+        event->path.len = snx_route_path(ngx_sentry_request_target(r), path,
+                                         sizeof(path));
+    }
+
+    event->status = r->err_status ? r->err_status : r->headers_out.status;
 
     ngx_sentry_process_id(worker, event->event_id, sizeof(event->event_id));
     ngx_sentry_transaction_pack(worker, event, &rec);
 
     if (ngx_sentry_process_put(worker, project, SNX_KIND_TRANSACTION, &rec)
-        != NGX_OK
-        && project)
+        != NGX_OK)
     {
-        snx_project_lose(project, SNX_LOST_QUEUE_OVERFLOW, SNX_CAT_SPAN,
-                         ngx_sentry_transaction_spans(event));
+        ngx_sentry_transaction_lose(event, SNX_LOST_QUEUE_OVERFLOW, 0);
     }
 }
 
@@ -148,10 +221,7 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     ngx_sentry_pack_upstreams(event, rec);
     ngx_sentry_trail_passes(event->ctx, rec);
 
-    if (event->ctx && event->ctx->spans) {
-        ngx_sentry_subrequest_pack(event->ctx->spans, rec);
-    }
-
+    ngx_sentry_subrequest_pack(event->ctx, rec);
     ngx_sentry_pack_directives(event, rec);
     ngx_sentry_pack_numbers(r, rec);
 
@@ -167,11 +237,8 @@ static void
 ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
     snx_rec_writer_t *rec)
 {
-    int64_t              start;
-    u_char               rate[NGX_INT64_LEN], *p;
-    ngx_sentry_trace_t  *trace;
+    int64_t  start;
 
-    trace = event->trace;
     start = ((int64_t) event->request->start_sec * 1000
              + (int64_t) event->request->start_msec) * 1000;
 
@@ -185,18 +252,7 @@ ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
         snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
     }
 
-    ngx_sentry_pack_trace(event, rec);
-
-    if (trace->propagated) {
-        snx_rec_str(rec, SNX_F_UPSTREAM_SPAN_ID,
-                    snx_str(trace->upstream_span_id,
-                            sizeof(trace->upstream_span_id)));
-    }
-
-    if (trace->rate >= 0) {
-        p = ngx_snprintf(rate, sizeof(rate), "%.6f", trace->rate);
-        snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE, snx_str(rate, p - rate));
-    }
+    ngx_sentry_trace_pack(event->request, rec);
 }
 
 
