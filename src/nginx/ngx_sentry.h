@@ -132,7 +132,7 @@ typedef struct {
     uint16_t                   generation;
 
     unsigned                   handlers:1; /* sentry_status is used */
-    unsigned                   traces:1;   /* some requests have them */
+    unsigned                   traces:1;   /* some location has them */
     unsigned                   spotlight_set:1;
     unsigned                   proxy_set:1;
     unsigned                   server_timing:1;    /* on somewhere */
@@ -191,11 +191,11 @@ typedef struct {
     unsigned                   reports:1;      /* there is somewhere to send */
     unsigned                   remember:1;     /* error_page is in force */
     unsigned                   dropped:1;      /* status or test location */
+    unsigned                   traces:1;       /* requests may be sampled */
     unsigned                   hide_agent:1;   /* by sentry_scrub */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
     unsigned                   traces_set:1;
-    unsigned                   traces:1;       /* requests may be sampled */
     unsigned                   inject:1;       /* headers for upstreams */
 } ngx_sentry_loc_conf_t;
 
@@ -256,9 +256,9 @@ typedef struct {
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
 
-    /* for ngx_sentry_propagate.c */
+    /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
     ngx_sentry_loc_conf_t     *conf;       /* that decided */
-    ngx_str_t                  baggage;    /* ours, see _baggage() */
+    ngx_str_t                  baggage;    /* ours, as propagated */
     ngx_str_t                  header;     /* others' and ours */
     ngx_list_part_t            client;     /* the headers as they came */
     ngx_sentry_sub_t          *subs;
@@ -428,9 +428,6 @@ char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_sentry_route_find(ngx_http_request_t *r,
     ngx_sentry_event_t *event);
 
-/* Whether some rule of the server that cf is in gives a rate of traces. */
-ngx_uint_t ngx_sentry_route_samples(ngx_conf_t *cf);
-
 /*
  * The first rule that matches the client's path, *route NULL without one;
  * NGX_DECLINED when traces are dropped there.  Without rules and unless
@@ -438,6 +435,9 @@ ngx_uint_t ngx_sentry_route_samples(ngx_conf_t *cf);
  */
 ngx_int_t ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
     ngx_sentry_route_t **route);
+
+/* Whether some rule of the server has a rate for traces. */
+ngx_uint_t ngx_sentry_route_rates(ngx_conf_t *cf);
 
 
 /* ngx_sentry_setup.c: what a configuration that reports anything installs */
@@ -477,6 +477,12 @@ ngx_int_t ngx_sentry_process_limited(snx_project_t *project,
 void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
     size_t len);
 double ngx_sentry_process_unit(ngx_sentry_worker_t *worker);
+
+
+/* ngx_sentry_pressure.c: fewer traces when they cannot be sent */
+
+/* By the process that sends, each tick. */
+void ngx_sentry_pressure_check(snx_shm_t *shm);
 
 
 /* ngx_sentry_trail.c: the way of a request through nginx */
@@ -520,19 +526,22 @@ void ngx_sentry_trace_of(ngx_http_request_t *r, ngx_sentry_trace_t *trace);
 /* Ids, flag, rate and baggage of a record. */
 void ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec);
 
-/* The constant members of a location's baggage. */
-ngx_int_t ngx_sentry_trace_constants(ngx_conf_t *cf,
+
+/* ngx_sentry_baggage.c: the trace's baggage */
+
+/* The constant members of a location's traces. */
+ngx_int_t ngx_sentry_baggage_constants(ngx_conf_t *cf,
     ngx_sentry_loc_conf_t *conf);
+
+/* Sets trace->baggage and header, once; out of memory they stay empty. */
+void ngx_sentry_baggage_build(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
 
 
 /* ngx_sentry_propagate.c: what goes to the upstream */
 
 ngx_int_t ngx_sentry_propagate_handler(ngx_http_request_t *r);
 void ngx_sentry_propagate_init(void);
-
-/* Sets trace->baggage and header; out of memory they stay empty. */
-void ngx_sentry_propagate_baggage(ngx_http_request_t *r,
-    ngx_sentry_trace_t *trace);
 
 /* The id that r's upstream is told as its parent: 8 bytes. */
 unsigned char *ngx_sentry_propagate_span_id(ngx_http_request_t *r,

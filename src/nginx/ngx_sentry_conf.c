@@ -252,21 +252,21 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
-    conf->traces = !smcf->env.tracing_disabled
-                   && (conf->traces_sample_rate.complex != NULL
-                       || conf->traces_sample_rate.value >= 0
-                       || ngx_sentry_route_samples(cf));
-    smcf->traces |= conf->traces;
-
     if (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
         || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_trace_constants(cf, conf) != NGX_OK)
+        || ngx_sentry_baggage_constants(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
     conf->inject = (conf->trace_context & NGX_SENTRY_INJECT)
                    && !conf->dropped;
+
+    conf->traces = !smcf->env.tracing_disabled && !conf->dropped
+                   && (conf->traces_sample_rate.complex != NULL
+                       || conf->traces_sample_rate.value >= 0
+                       || ngx_sentry_route_rates(cf));
+    smcf->traces |= conf->traces;
 
     return NGX_CONF_OK;
 }
