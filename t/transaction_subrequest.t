@@ -24,7 +24,10 @@ my $app = $t->upstream('answer', body => 'fine',
 my $slow = $t->upstream('slow', delay => 1);
 my $dead = dead_port();
 
-$t->write_file('www/inner.html', 'inner');
+my ($parts, $leaves) = map {
+    join '', map { qq{<!--#include virtual="$_" -->} } @$_
+} [ '/part/1', '/outer/' ], [ map { "/leaf/$_" } 1 .. 20 ];
+
 $t->write_file('www/big', 'a' x 25);
 
 $t->sentry()->conf(http => <<'EOC', location => <<"EOL", servers => <<'EOS');
@@ -43,7 +46,7 @@ EOC
     location = /copy { proxy_pass http://127.0.0.1:$slow; }
     location /ssi/ {
         ssi on;
-        return 200 '<!--#include virtual="/part/1" --><!--#include virtual="/outer/" -->';
+        return 200 '$parts';
     }
     location /part/ { proxy_pass http://127.0.0.1:$app; }
     location /outer/ {
@@ -53,7 +56,7 @@ EOC
     location /dead/ { proxy_pass http://127.0.0.1:$dead; }
     location /many/ {
         ssi on;
-        return 200 '@{[ join '', map { "<!--#include virtual=\"/leaf/$_\" -->" } 1 .. 20 ]}';
+        return 200 '$leaves';
     }
     location /leaf/ { return 200 x; }
     location /added/ {

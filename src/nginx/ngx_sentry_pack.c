@@ -198,12 +198,17 @@ ngx_sentry_pack_upstreams(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     r = event->request;
 
-    if (r->upstream_states == NULL) {
+    /* a hit of the cache has an upstream, but no state of one */
+
+    if (r->upstream == NULL) {
         return;
     }
 
-    ngx_sentry_trail_upstreams(r, event->ctx, 0, rec);
-    ngx_sentry_pack_upstream_url(event, rec);
+    if (r->upstream_states) {
+        ngx_sentry_trail_upstreams(r, event->ctx, 0, rec);
+        ngx_sentry_pack_upstream_url(event, rec);
+    }
+
     ngx_sentry_pack_variable(r, rec, SNX_F_CACHE_STATUS,
                              "upstream_cache_status");
 }
