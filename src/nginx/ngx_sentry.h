@@ -17,6 +17,7 @@
 #include <ngx_http.h>
 
 #include "snx.h"
+#include "snx_gate.h"
 #include "snx_memo.h"
 #include "snx_record.h"
 #include "snx_route.h"
@@ -32,6 +33,8 @@
 #define NGX_SENTRY_ENVIRONMENT_MAX   64
 #define NGX_SENTRY_RELEASE_MAX       200
 #define NGX_SENTRY_CONSTANTS_MAX     4096
+#define NGX_SENTRY_EVENT_INTERVAL    2000000   /* us: 30r/m */
+#define NGX_SENTRY_EVENT_BURST       10
 
 #define NGX_SENTRY_TICK_MS           500
 #define NGX_SENTRY_LAST_MS           200   /* less is no use to a sender */
@@ -125,6 +128,7 @@ typedef struct {
     ngx_str_t                  spotlight;  /* URL, empty: off */
     ngx_flag_t                 debug;
     ngx_uint_t                 traces_limit;       /* a second, 0 off */
+    snx_gate_limit_t           event_limit;
 
     ngx_http_handler_pt        stub_status;
     ngx_shm_zone_t            *zone;
@@ -132,6 +136,8 @@ typedef struct {
     uint16_t                   generation;
 
     unsigned                   handlers:1; /* sentry_status is used */
+    unsigned                   slow:1;     /* some location asks for them */
+    unsigned                   event_limit_set:1;
     unsigned                   traces:1;   /* some location has them */
     unsigned                   spotlight_set:1;
     unsigned                   proxy_set:1;
@@ -180,6 +186,7 @@ typedef struct {
     ngx_uint_t                 trace_context;
     ngx_flag_t                 traceparent;
     ngx_flag_t                 server_timing;
+    ngx_msec_t                 slow_request;   /* 0 off */
 
     /* derived when merged */
     snx_scrub_t                scrub;
@@ -189,7 +196,7 @@ typedef struct {
     ngx_str_t                  baggage;    /* constant members of a trace */
     unsigned                   named_route:1;  /* location names the route */
     unsigned                   reports:1;      /* there is somewhere to send */
-    unsigned                   remember:1;     /* error_page is in force */
+    unsigned                   remember:1;     /* passes are of use */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   traces:1;       /* requests may be sampled */
     unsigned                   hide_agent:1;   /* by sentry_scrub */
@@ -208,6 +215,11 @@ typedef struct {
 typedef struct {
     ngx_uint_t                 level;
     int64_t                    time_us;
+    ngx_str_t                 *peer;       /* upstream in use, NULL none */
+    ngx_uint_t                 npasses;    /* as of then */
+    ngx_uint_t                 ntries;     /* of the main request */
+    unsigned                   aside:1;    /* cannot be why it failed */
+    unsigned                   part:1;     /* of a subrequest */
     size_t                     len;
     u_char                     text[NGX_SENTRY_LINE_MAX];
 } ngx_sentry_line_t;
@@ -278,7 +290,23 @@ typedef struct {
     void                     **loc_conf;   /* as of the rewrite phase */
     ngx_uint_t                 nstates;    /* upstream states before it */
     unsigned                   error:1;    /* on its way to an error page */
+    unsigned                   internal:1; /* redirected to */
 } ngx_sentry_pass_t;
+
+
+/*
+ * Whether a request is reported: decided once, when $sentry_event_id is asked
+ * for, else in the log phase.
+ */
+
+typedef struct {
+    ngx_uint_t                 status;     /* that it was decided for */
+    uint64_t                   group;      /* of the gate */
+    uint64_t                   held;       /* told with this event */
+    unsigned char              event_id[16];
+    unsigned                   decided:1;
+    unsigned                   passed:1;
+} ngx_sentry_verdict_t;
 
 
 /*
@@ -328,13 +356,14 @@ typedef struct {
     ngx_sentry_pass_t          passes[NGX_SENTRY_PASSES_MAX_N];
     void                     **line_conf;  /* as of the last line */
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
+    ngx_sentry_verdict_t       verdict;
     ngx_sentry_spans_t        *spans;      /* NULL: nothing noted */
     ngx_uint_t                 nlines;
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
 
 
-/* A failed or sampled request on its way to a record. */
+/* A failed, slow or sampled request on its way to a record. */
 
 typedef struct {
     ngx_http_request_t        *request;
@@ -346,6 +375,10 @@ typedef struct {
     unsigned char              event_id[16];
     snx_str_t                  type;       /* given, else from the status */
     snx_str_t                  value;
+    snx_str_t                  aspect;     /* of a slow one: what was slow */
+    uint64_t                   group;      /* of the gate */
+    uint64_t                   held;       /* back since the last one */
+    unsigned                   slow:1;
 } ngx_sentry_event_t;
 
 
@@ -611,6 +644,11 @@ ngx_int_t ngx_sentry_transaction_log(ngx_http_request_t *r);
 
 ngx_int_t ngx_sentry_capture_log(ngx_http_request_t *r);
 
+/*
+ * The 16 bytes of the id under which a main request will be reported, as far
+ * as is known by now; NULL when it will not be.  The decision is kept.
+ */
+unsigned char *ngx_sentry_capture_id(ngx_http_request_t *r);
 
 /* Whether sentry_ignore says so. */
 ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
@@ -622,6 +660,40 @@ ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
  */
 double ngx_sentry_capture_rate(ngx_http_request_t *r,
     ngx_sentry_rate_t *rate);
+
+
+/* ngx_sentry_slow.c: slow requests */
+
+char *ngx_sentry_set_slow_request(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Whether the request was slow where it ended: sets type and aspect then, else
+ * NGX_DECLINED.  For the log phase.
+ */
+ngx_int_t ngx_sentry_slow_find(ngx_sentry_event_t *event);
+
+/* The text of its event; returns the length. */
+size_t ngx_sentry_slow_value(ngx_sentry_event_t *event, u_char *buf,
+    size_t cap);
+
+
+/* ngx_sentry_group.c: which events are alike, and how many of them pass */
+
+char *ngx_sentry_set_event_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * NGX_OK: may be sent, and tells of event->held others.  NGX_DECLINED: the
+ * gate counted it, the caller keeps the project's accounts.
+ */
+ngx_int_t ngx_sentry_group_pass(ngx_sentry_event_t *event);
+
+/* Whether an event that passed was recorded. */
+void ngx_sentry_group_told(ngx_sentry_event_t *event, ngx_uint_t recorded);
+
+/* The fingerprint; event->type is set. */
+void ngx_sentry_group_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
 
 /* ngx_sentry_cause.c: the error log lines of a request */
@@ -683,17 +755,52 @@ snx_str_t ngx_sentry_request_target(ngx_http_request_t *r);
 /* ngx_sentry_error.c: what went wrong */
 
 /*
- * The exception: the last line of error level or worse says why, without one
- * the status does.  Sets event->type.
+ * The exception, and what led to it: from the lines of the error log, the
+ * upstream tries and the status.  Sets event->type.
  */
 void ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
-/* Every line kept, oldest first. */
-void ngx_sentry_error_breadcrumbs(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
+/* The type that a status alone gives: upstream answered it, or nginx did. */
+snx_str_t ngx_sentry_error_type(ngx_uint_t status, ngx_uint_t upstream);
+
+/* The type it will set, before anything is packed. */
+snx_str_t ngx_sentry_error_class(ngx_sentry_event_t *event);
 
 /* The last upstream try that answered or failed, NULL without any. */
 ngx_http_upstream_state_t *ngx_sentry_error_last_try(ngx_http_request_t *r);
+
+
+/* ngx_sentry_crumb.c: breadcrumbs */
+
+/* Every line kept, oldest first, and the verdicts of the limits. */
+void ngx_sentry_crumb_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+
+
+/* ngx_sentry_reason.c: what went wrong, one after the other */
+
+#define NGX_SENTRY_REASONS_MAX_N     4
+#define NGX_SENTRY_REASON_MAX        1024
+
+typedef struct {
+    snx_str_t                  type;
+    snx_str_t                  text;       /* of a line; empty: by status */
+    ngx_str_t                 *peer;       /* upstream, NULL none */
+    ngx_uint_t                 number;     /* of the try, 0: of none */
+    ngx_uint_t                 status;     /* answered by it, 0: none */
+    int                        error;      /* errno, 0 none */
+} ngx_sentry_reason_t;
+
+typedef struct {
+    ngx_uint_t                 n;
+    ngx_sentry_reason_t        reason[NGX_SENTRY_REASONS_MAX_N];
+} ngx_sentry_reasons_t;
+
+/* Oldest first; the last one, if any, is why the request failed. */
+void ngx_sentry_reason_find(ngx_sentry_event_t *event,
+    ngx_sentry_reasons_t *reasons);
+
+/* 1 when limit_req or limit_conn refused the request. */
+ngx_uint_t ngx_sentry_reason_limited(ngx_http_request_t *r);
 
 
 /* ngx_sentry_status.c, ngx_sentry_test.c: content handlers */
