@@ -46,9 +46,12 @@ const commands = {
         ["-m", "uvicorn", "--app-dir", path.join(examples, "fastapi"),
          "--log-level", "warning", "--port", port, "app:app"]],
 
+    /* Flask's own server would end at once, with spans not yet sent */
     flask: (port) => [path.join(build, "venv/bin/python"),
-        ["-m", "flask", "--app", path.join(examples, "flask/app.py"),
-         "run", "--port", port]],
+        ["-c", "import flask.cli, signal, sys\n"
+               + "signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
+               + "flask.cli.main()",
+         "--app", path.join(examples, "flask/app.py"), "run", "--port", port]],
 };
 
 
