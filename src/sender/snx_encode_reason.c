@@ -18,24 +18,26 @@
 
 
 static void
-snx_encode_mechanism(snx_json_t *j, cJSON *exception,
-    const snx_fields_t *fields)
+snx_encode_mechanism(snx_json_t *j, const snx_fields_t *fields)
 {
-    cJSON    *mechanism, *meta, *cerror;
     int64_t   number;
 
-    mechanism = snx_json_object(j, exception, "mechanism");
+    snx_json_object(j, "mechanism");
 
-    snx_json_ref(j, mechanism, "type", "auto.http.nginx");
-    snx_json_bool(j, mechanism, "handled", 0);
+    snx_json_const(j, "type", "auto.http.nginx");
+    snx_json_bool(j, "handled", 0);
 
     if (snx_fields_num(fields, SNX_F_EXC_ERRNO, &number)
         && number > 0 && number <= INT32_MAX)
     {
-        meta = snx_json_object(j, mechanism, "meta");
-        cerror = snx_json_object(j, meta, "errno");
-        snx_json_num(j, cerror, "number", number);
+        snx_json_object(j, "meta");
+        snx_json_object(j, "errno");
+        snx_json_num(j, "number", number);
+        snx_json_close(j);
+        snx_json_close(j);
     }
+
+    snx_json_close(j);
 }
 
 
@@ -63,9 +65,8 @@ snx_encode_part(snx_str_t *s)
 
 
 static void
-snx_encode_frame(snx_json_t *j, cJSON *frames, const snx_field_t *f)
+snx_encode_frame(snx_json_t *j, const snx_field_t *f)
 {
-    cJSON        *frame;
     snx_str_t     value;
     snx_frame_t   packed;
 
@@ -76,29 +77,28 @@ snx_encode_frame(snx_json_t *j, cJSON *frames, const snx_field_t *f)
     memcpy(&packed, f->key.data, sizeof(packed));
     value = f->value;
 
-    frame = snx_json_object(j, frames, NULL);
+    snx_json_object(j, NULL);
 
-    snx_json_str(j, frame, "filename", snx_encode_part(&value),
+    snx_json_str(j, "filename", snx_encode_part(&value),
                  SNX_ENCODE_FRAME_MAX);
-    snx_json_str(j, frame, "function", snx_encode_part(&value),
+    snx_json_str(j, "function", snx_encode_part(&value),
                  SNX_ENCODE_FRAME_MAX);
 
     if (packed.line != 0) {
-        snx_json_num(j, frame, "lineno", packed.line);
+        snx_json_num(j, "lineno", packed.line);
     }
 
-    snx_json_str(j, frame, "context_line", snx_encode_part(&value),
+    snx_json_str(j, "context_line", snx_encode_part(&value),
                  SNX_ENCODE_FRAME_MAX);
-    snx_json_bool(j, frame, "in_app", 1);
+    snx_json_bool(j, "in_app", 1);
+    snx_json_close(j);
 }
 
 
 static void
-snx_encode_stacktrace(snx_json_t *j, cJSON *exception,
-    const snx_fields_t *fields)
+snx_encode_stacktrace(snx_json_t *j, const snx_fields_t *fields)
 {
     int                 n;
-    cJSON              *stacktrace, *frames;
     const snx_field_t  *f;
 
     f = snx_fields_first(fields, SNX_F_FRAME);
@@ -107,21 +107,23 @@ snx_encode_stacktrace(snx_json_t *j, cJSON *exception,
         return;
     }
 
-    stacktrace = snx_json_object(j, exception, "stacktrace");
-    frames = snx_json_array(j, stacktrace, "frames");
+    snx_json_object(j, "stacktrace");
+    snx_json_array(j, "frames");
 
     for (n = 0; f != NULL && n < SNX_ENCODE_FRAMES_MAX_N; n++) {
-        snx_encode_frame(j, frames, f);
+        snx_encode_frame(j, f);
         f = snx_fields_next(fields, f);
     }
+
+    snx_json_close(j);
+    snx_json_close(j);
 }
 
 
 static void
-snx_encode_exception(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+snx_encode_exception(snx_json_t *j, const snx_fields_t *fields)
 {
-    cJSON      *exception, *values;
-    snx_str_t   type, value;
+    snx_str_t  type, value;
 
     type = snx_fields_str(fields, SNX_F_EXC_TYPE);
     value = snx_fields_str(fields, SNX_F_EXC_VALUE);
@@ -130,15 +132,19 @@ snx_encode_exception(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
         type = snx_cstr("Error");
     }
 
-    exception = snx_json_object(j, event, "exception");
-    values = snx_json_array(j, exception, "values");
-    exception = snx_json_object(j, values, NULL);
+    snx_json_object(j, "exception");
+    snx_json_array(j, "values");
+    snx_json_object(j, NULL);
 
-    snx_json_str(j, exception, "type", type, SNX_ENCODE_TYPE_MAX);
-    snx_json_str(j, exception, "value", value, SNX_TEXT_MAX);
+    snx_json_str(j, "type", type, SNX_ENCODE_TYPE_MAX);
+    snx_json_str(j, "value", value, SNX_TEXT_MAX);
 
-    snx_encode_mechanism(j, exception, fields);
-    snx_encode_stacktrace(j, exception, fields);
+    snx_encode_mechanism(j, fields);
+    snx_encode_stacktrace(j, fields);
+
+    snx_json_close(j);
+    snx_json_close(j);
+    snx_json_close(j);
 }
 
 
@@ -166,9 +172,8 @@ snx_encode_crumb_category(uint8_t category)
 
 
 static void
-snx_encode_crumb(snx_json_t *j, cJSON *values, const snx_field_t *f)
+snx_encode_crumb(snx_json_t *j, const snx_field_t *f)
 {
-    cJSON             *crumb;
     const char        *type;
     snx_breadcrumb_t   packed;
 
@@ -180,23 +185,22 @@ snx_encode_crumb(snx_json_t *j, cJSON *values, const snx_field_t *f)
 
     type = packed.level >= SNX_LEVEL_ERROR ? "error" : "default";
 
-    crumb = snx_json_object(j, values, NULL);
+    snx_json_object(j, NULL);
 
-    snx_json_time(j, crumb, "timestamp", packed.time_us);
-    snx_json_ref(j, crumb, "type", type);
-    snx_json_ref(j, crumb, "category",
+    snx_json_time(j, "timestamp", packed.time_us);
+    snx_json_const(j, "type", type);
+    snx_json_const(j, "category",
                  snx_encode_crumb_category(packed.category));
-    snx_json_ref(j, crumb, "level", snx_encode_level(packed.level));
-    snx_json_str(j, crumb, "message", f->value, SNX_TEXT_MAX);
+    snx_json_const(j, "level", snx_encode_level(packed.level));
+    snx_json_str(j, "message", f->value, SNX_TEXT_MAX);
+    snx_json_close(j);
 }
 
 
 static void
-snx_encode_breadcrumbs(snx_json_t *j, cJSON *event,
-    const snx_fields_t *fields)
+snx_encode_breadcrumbs(snx_json_t *j, const snx_fields_t *fields)
 {
     int                 n;
-    cJSON              *breadcrumbs, *values;
     const snx_field_t  *f;
 
     f = snx_fields_first(fields, SNX_F_BREADCRUMB);
@@ -205,34 +209,36 @@ snx_encode_breadcrumbs(snx_json_t *j, cJSON *event,
         return;
     }
 
-    breadcrumbs = snx_json_object(j, event, "breadcrumbs");
-    values = snx_json_array(j, breadcrumbs, "values");
+    snx_json_object(j, "breadcrumbs");
+    snx_json_array(j, "values");
 
     for (n = 0; f != NULL && n < SNX_ENCODE_CRUMBS_MAX_N; n++) {
-        snx_encode_crumb(j, values, f);
+        snx_encode_crumb(j, f);
         f = snx_fields_next(fields, f);
     }
+
+    snx_json_close(j);
+    snx_json_close(j);
 }
 
 
 void
-snx_encode_reason(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+snx_encode_reason(snx_json_t *j, const snx_fields_t *fields)
 {
-    cJSON      *logentry;
-    snx_str_t   message;
+    snx_str_t  message;
 
     message = snx_fields_str(fields, SNX_F_MESSAGE);
 
     if (snx_fields_first(fields, SNX_F_EXC_TYPE) != NULL
         || snx_fields_first(fields, SNX_F_EXC_VALUE) != NULL)
     {
-        snx_encode_exception(j, event, fields);
+        snx_encode_exception(j, fields);
 
     } else if (message.len != 0) {
-        logentry = snx_json_object(j, event, "logentry");
-        snx_json_str(j, logentry, "message", message,
-                     SNX_ENCODE_MESSAGE_MAX);
+        snx_json_object(j, "logentry");
+        snx_json_str(j, "message", message, SNX_ENCODE_MESSAGE_MAX);
+        snx_json_close(j);
     }
 
-    snx_encode_breadcrumbs(j, event, fields);
+    snx_encode_breadcrumbs(j, fields);
 }

@@ -13,6 +13,8 @@
 
 #include <stdlib.h>
 
+#include <cjson/cJSON.h>
+
 #include "snx_encode.h"
 #include "snx_envelope.h"
 #include "snx_text.h"

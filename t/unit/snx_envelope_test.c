@@ -7,10 +7,6 @@
  * of others to judge.
  */
 
-/* LDFLAGS: -Wl,--wrap=cJSON_CreateObject */
-/* LDFLAGS: -Wl,--wrap=cJSON_CreateStringReference */
-
-
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -23,7 +19,6 @@ static void test_trace(void);
 static void test_items(void);
 static void test_report(void);
 static void test_gzip(void);
-static void test_memory(void);
 static int dump(const char *what);
 
 
@@ -57,33 +52,8 @@ main(int argc, char **argv)
     test_items();
     test_report();
     test_gzip();
-    test_memory();
 
     return tap_done();
-}
-
-
-static long  allocations_left = -1;
-
-cJSON *__real_cJSON_CreateObject(void);
-cJSON *__real_cJSON_CreateStringReference(const char *string);
-cJSON *__wrap_cJSON_CreateObject(void);
-cJSON *__wrap_cJSON_CreateStringReference(const char *string);
-
-
-cJSON *
-__wrap_cJSON_CreateObject(void)
-{
-    return allocations_left >= 0 && allocations_left-- == 0
-           ? NULL : __real_cJSON_CreateObject();
-}
-
-
-cJSON *
-__wrap_cJSON_CreateStringReference(const char *string)
-{
-    return allocations_left >= 0 && allocations_left-- == 0
-           ? NULL : __real_cJSON_CreateStringReference(string);
 }
 
 
@@ -335,41 +305,6 @@ test_gzip(void)
     snx_gzip_done(&gzip);
     is_int(snx_gzip(&gzip, written(), packed, sizeof(packed), &len),
            SNX_TOO_BIG, "not after its end");
-}
-
-
-static void
-test_memory(void)
-{
-    int           wrong;
-    long          n;
-    snx_rc_t      rc;
-    snx_report_t  report;
-
-    read_rich();
-    memset(&report, 0xff, sizeof(report));
-    wrong = 0;
-
-    for (n = 0; n < 1000; n++) {
-        allocations_left = n;
-        rc = begin(&fields);
-
-        if (rc == SNX_OK) {
-            rc = snx_envelope_report(&envelope, &report, UTIL_TIME_US);
-        }
-
-        if (allocations_left >= 0) {
-            break;
-        }
-
-        wrong += rc != SNX_NOMEM;
-    }
-
-    allocations_left = -1;
-
-    is_int(rc, SNX_OK, "with all the memory it wants");
-    is_int(wrong, 0, "without it says so");
-    ok(n > 20, "%ld allocations were refused, one at a time", n);
 }
 
 
