@@ -40,7 +40,8 @@ exports.Chromium = class {
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), "ngx_sentry-web-"));
         this.child = spawn(program,
                            [...FLAGS, `--user-data-dir=${this.dir}`],
-                           { stdio: ["ignore", "ignore", "ignore",
+                           { detached: true,
+                             stdio: ["ignore", "ignore", "ignore",
                                      "pipe", "pipe"] });
         this.ended = new Promise((done) => this.child.on("exit", done));
         this.waiting = new Map();
@@ -55,7 +56,20 @@ exports.Chromium = class {
             messages.forEach((message) => this.answer(JSON.parse(message)));
         });
         this.child.stdio[3].on("error", () => {});
-        process.on("exit", () => this.child.kill("SIGKILL"));
+        process.on("exit", () => this.kill());
+    }
+
+    /* With the processes that it has started itself. */
+
+    kill() {
+        try {
+            process.kill(-this.child.pid, "SIGKILL");
+
+        } catch {
+            /* all are gone */
+        }
+
+        fs.rmSync(this.dir, { recursive: true, force: true, maxRetries: 9 });
     }
 
     answer({ id, error, result }) {
@@ -105,9 +119,9 @@ exports.Chromium = class {
     }
 
     async close() {
-        this.child.kill();
+        await this.send("Browser.close");
         await this.ended;
-        fs.rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
+        this.kill();
     }
 };
 
@@ -151,10 +165,16 @@ class Page {
         }
     }
 
-    async picture(file) {
-        const { data } = await this.send("Page.captureScreenshot",
-                                         { format: "png" });
+    /* A PNG of all that is seen, or of { x, y, width, height } of it. */
 
-        fs.writeFileSync(file, Buffer.from(data, "base64"));
+    async picture(clip) {
+        await this.value("new Promise((done) => requestAnimationFrame("
+                         + "() => requestAnimationFrame(() => done())))");
+
+        const { data } = await this.send("Page.captureScreenshot", {
+            format: "png", ...(clip && { clip: { ...clip, scale: 1 } }),
+        });
+
+        return Buffer.from(data, "base64");
     }
 }

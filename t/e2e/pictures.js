@@ -7,6 +7,7 @@
 
 "use strict";
 
+const fs = require("node:fs");
 const http = require("node:http");
 const net = require("node:net");
 const path = require("node:path");
@@ -20,12 +21,19 @@ const quickstart = path.join(top, "examples/quickstart");
 const into = path.join(top, "build/apps/spotlight");
 const docs = process.argv[2] ?? path.join(top, "docs");
 
+const WIDTH_PX = 1300;
+const HEIGHT_PX = 2000;     /* more than there is */
+const TRACE_PX = 620;
+const SIDEBAR_PX = 240;     /* Spotlight's menu */
+const TITLE_PX = 80;        /* above the tabs of an issue */
+
 
 function conf(ports) {
     return `
     sentry_dsn                 http://edge@127.0.0.1:${ports.spotlight}/1;
     sentry_environment         production;
     sentry_release             edge@1.2.3;
+    sentry_server_name         edge-1;
     sentry_traces_sample_rate  1;
 
     # one of them was switched off
@@ -75,6 +83,98 @@ function ask(port, path) {
 }
 
 
+async function takeTrace(chromium, sidecar, nginx) {
+    const trace = await ask(nginx, "/items/42");
+    const page = await chromium.open(
+        `${sidecar}/telemetry/traces/${trace}/context`, WIDTH_PX, TRACE_PX);
+
+    await page.until(`document.body.innerText.includes("/items/:id")
+                      && document.body.innerText.includes("/items/")`);
+    save("trace.png", await page.picture());
+}
+
+
+/* The three tabs of the issue's page, one below the other. */
+
+async function takeTimeout(chromium, sidecar, nginx) {
+    await ask(nginx, "/reports/2026?year=2026&token=8c5f0a");
+
+    const page = await chromium.open(`${sidecar}/telemetry/errors`,
+                                     WIDTH_PX, HEIGHT_PX);
+    const tabs = [];
+
+    await page.until(`document.body.innerText.includes("UpstreamTimeout")`);
+    await page.until(`document.querySelector('a[href*="/errors/"]')?.click()
+                      ?? location.pathname.endsWith("/details")`);
+
+    for (const [tab, text] of [["details", "while reading"],
+                               ["breadcrumbs", "upstream timed out"],
+                               ["contexts", "worker_pid"]]) {
+        await page.value(
+            `document.querySelector('a[href$="/${tab}"]').click()`);
+        await page.until(
+            `document.querySelector('a[href$="/${tab}"][aria-current]')
+             && document.body.innerText.includes("${text}")`);
+
+        const y = tabs.length ? TITLE_PX : 0;
+
+        tabs.push(await page.picture({
+            x: SIDEBAR_PX, y, width: WIDTH_PX - SIDEBAR_PX,
+            height: await bottom(page) - y }));
+    }
+
+    const images = tabs.map((png) => `<img style="display:block" src="${
+        `data:image/png;base64,${png.toString("base64")}`}">`);
+    const whole = await chromium.open(
+        `data:text/html,<body style="margin:0">${
+        encodeURIComponent(images.join(""))}`, WIDTH_PX, 3 * HEIGHT_PX);
+
+    await whole.until(`document.images.length === ${tabs.length}
+                       && [...document.images].every((i) => i.complete)`);
+    save("timeout.png", await whole.picture({
+        x: 0, y: 0, width: WIDTH_PX - SIDEBAR_PX,
+        height: await whole.value(
+            "[...document.images].pop().getBoundingClientRect().bottom") }));
+}
+
+
+/*
+ * Where the text ends that is beside the menu; of an issue's context, where
+ * the request ends.
+ */
+
+function bottom(page) {
+    return page.value(`(() => {
+        const texts = document.createTreeWalker(document.body,
+                                                NodeFilter.SHOW_TEXT);
+        const range = document.createRange();
+        let bottom = 0;
+
+        while (texts.nextNode()) {
+            range.selectNode(texts.currentNode);
+
+            const box = range.getBoundingClientRect();
+
+            if (/^trace$/i.test(texts.currentNode.data)) {
+                break;
+            }
+
+            if (box.left >= ${SIDEBAR_PX} && box.bottom <= ${HEIGHT_PX}) {
+                bottom = Math.max(bottom, box.bottom);
+            }
+        }
+
+        return Math.ceil(bottom) + 24;
+    })()`);
+}
+
+
+function save(name, png) {
+    fs.writeFileSync(path.join(docs, name), png);
+    console.log(`${path.join(docs, name)}: ${png.length} bytes`);
+}
+
+
 async function main() {
     const browser = program();
 
@@ -97,7 +197,7 @@ async function main() {
 
     const sidecar = `http://127.0.0.1:${ports.spotlight}`;
 
-    await servers.start("spotlight", ports.spotlight,
+    const spotlight = await servers.start("spotlight", ports.spotlight,
         [process.execPath, [path.join(quickstart, "spotlight.mjs"),
                             path.join(into, "node_modules",
                                       "@spotlightjs/spotlight"),
@@ -110,22 +210,16 @@ async function main() {
     await servers.nginx(ports.nginx, conf(ports));
 
     const chromium = new Chromium(browser);
-    const trace = await ask(ports.nginx, "/items/42");
-    let page = await chromium.open(
-        `${sidecar}/telemetry/traces/${trace}/context`, 1300, 620);
 
-    await page.until(`document.body.innerText.includes("/items/:id")
-                      && document.body.innerText.includes("/items/")`);
-    await page.picture(path.join(docs, "trace.png"));
+    try {
+        await takeTrace(chromium, sidecar, ports.nginx);
+        await takeTimeout(chromium, sidecar, ports.nginx);
 
-    await ask(ports.nginx, "/reports/2026?year=2026&token=8c5f0a");
-    page = await chromium.open(`${sidecar}/telemetry/errors`, 1300, 1500);
-    await page.until(`document.body.innerText.includes("UpstreamTimeout")`);
-    await page.value(`document.querySelector('a[href*="/errors/"]').click()`);
-    await page.until(`document.body.innerText.includes("while reading")`);
-    await page.picture(path.join(docs, "timeout.png"));
+    } finally {
+        await chromium.close();
+        await servers.end(spotlight, "SIGKILL");    /* waits for its readers */
+    }
 
-    await chromium.close();
     hang.close();
     await servers.stop();
 }
