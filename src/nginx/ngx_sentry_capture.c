@@ -23,8 +23,6 @@ static void ngx_sentry_capture_failed(ngx_http_request_t *r,
     ngx_uint_t status);
 static ngx_int_t ngx_sentry_capture_wanted(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_uint_t status);
-static ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf);
 
 
 ngx_int_t
@@ -151,7 +149,7 @@ ngx_sentry_capture_wanted(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_sentry_capture_ignored(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 {
     ngx_str_t                  value;

@@ -252,6 +252,12 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
+    conf->traces = !smcf->env.tracing_disabled
+                   && (conf->traces_sample_rate.complex != NULL
+                       || conf->traces_sample_rate.value >= 0
+                       || ngx_sentry_route_samples(cf));
+    smcf->traces |= conf->traces;
+
     if (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
         || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
         || ngx_sentry_trace_constants(cf, conf) != NGX_OK)
@@ -479,6 +485,17 @@ ngx_sentry_conf_constants(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
     }
 
     ngx_memcpy(conf->constants.data, buf, len);
+
+    conf->hide_agent = snx_scrub_header(&conf->scrub, snx_cstr("User-Agent"));
+
+    conf->route.data = ngx_pnalloc(cf->pool, SNX_NAME_MAX);
+    if (conf->route.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf->route.len = snx_scrub_path(&conf->scrub,
+                                     ngx_sentry_str(&conf->location),
+                                     conf->route.data, SNX_NAME_MAX);
 
     return NGX_OK;
 }

@@ -191,6 +191,27 @@ ngx_sentry_route_option(ngx_conf_t *cf, ngx_sentry_route_t *route,
 }
 
 
+ngx_uint_t
+ngx_sentry_route_samples(ngx_conf_t *cf)
+{
+    ngx_uint_t              i;
+    ngx_sentry_route_t     *route;
+    ngx_sentry_srv_conf_t  *sscf;
+
+    sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_sentry_module);
+
+    for (i = 0; sscf->routes && i < sscf->routes->nelts; i++) {
+        route = sscf->routes->elts;
+
+        if (route[i].traces >= 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
 {
