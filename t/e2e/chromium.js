@@ -165,11 +165,17 @@ class Page {
         }
     }
 
+    /* Two frames on: what was changed is seen. */
+
+    drawn() {
+        return this.value("new Promise((done) => requestAnimationFrame("
+                          + "() => requestAnimationFrame(() => done())))");
+    }
+
     /* A PNG of all that is seen, or of { x, y, width, height } of it. */
 
     async picture(clip) {
-        await this.value("new Promise((done) => requestAnimationFrame("
-                         + "() => requestAnimationFrame(() => done())))");
+        await this.drawn();
 
         const { data } = await this.send("Page.captureScreenshot", {
             format: "png", ...(clip && { clip: { ...clip, scale: 1 } }),
