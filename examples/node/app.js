@@ -52,7 +52,12 @@ app.get("/boom", () => {
 
 Sentry.setupExpressErrorHandler(app);
 
-const server = app.listen(Number(process.env.PORT ?? 8000), "127.0.0.1");
+const server = app.listen(Number(process.env.PORT ?? 8000), "127.0.0.1",
+                          (error) => {
+    if (error) {
+        throw error;
+    }
+});
 
 process.on("SIGTERM", () => {
     server.close();

@@ -122,6 +122,7 @@ def describe(event):
             ('request', _request(event.get('request') or {})),
             ('location', _one(nginx.get('location')))]
 
+    rows += [('place', place) for place in _places(event)]
     rows += [('upstream', u) for u in _upstreams(nginx)]
 
     headers = (event.get('request') or {}).get('headers') or {}
@@ -129,7 +130,8 @@ def describe(event):
     rows += [('header', f'{k}: {v}') for k, v in pairs]
 
     crumbs = (event.get('breadcrumbs') or {}).get('values') or []
-    rows += [('log', f'{c.get("level")}: {c.get("message")}') for c in crumbs]
+    rows += [('log', f'{c.get("level")}: {c["message"]}') for c in crumbs
+             if c.get('category') == 'nginx.error_log']
 
     tags = event.get('tags') or {}
     pairs = tags.items() if isinstance(tags, dict) else tags
@@ -148,6 +150,15 @@ def _cause(event):
 
     entry = event.get('logentry') or {}
     return entry.get('formatted') or entry.get('message') or ''
+
+
+def _places(event):
+    """Of the configuration: the directive, its location, its server."""
+    values = (event.get('exception') or {}).get('values') or [{}]
+    frames = (values[-1].get('stacktrace') or {}).get('frames') or []
+
+    return [f'{frame.get("filename")}:{frame.get("lineno")}'
+            f'  {frame.get("function")}' for frame in reversed(frames)]
 
 
 def _request(request):

@@ -20,8 +20,8 @@ const top = path.resolve(__dirname, "../..");
 const build = path.join(top, "build/apps");
 const examples = path.join(top, "examples");
 
-const START_MS = 30000;
-const STOP_MS = 10000;
+const START_MS = 120000;    /* the machine may be busy with other tests */
+const STOP_MS = 30000;
 
 
 /* The packages of the example applications. */
@@ -95,7 +95,7 @@ exports.Servers = class {
             }
 
             if (over || Date.now() > end) {
-                throw Error(`${name} did not start: ${
+                throw Error(`${name} ${over ? "ended" : "does not answer"}: ${
                             fs.readFileSync(log, "utf8").slice(-2000)}`);
             }
 

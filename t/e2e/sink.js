@@ -21,13 +21,13 @@ exports.open = async function () {
 
         req.on("data", (chunk) => chunks.push(chunk));
         req.on("end", () => {
-            const project = Number(/^\/api\/(\d+)\/envelope\//.exec(req.url)[1]);
+            const [, project] = /^\/api\/(\d+)\/envelope\//.exec(req.url);
             const encoding = req.headers["content-encoding"];
             const data = Buffer.concat(chunks);
 
             items.push(...parse(encoding === "gzip" ? zlib.gunzipSync(data)
                                                     : data)
-                .map((item) => ({ project, ...item })));
+                .map((item) => ({ project: Number(project), ...item })));
 
             /* the page of a browser is of another origin */
             res.setHeader("Access-Control-Allow-Origin", "*");
