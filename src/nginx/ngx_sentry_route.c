@@ -191,27 +191,6 @@ ngx_sentry_route_option(ngx_conf_t *cf, ngx_sentry_route_t *route,
 }
 
 
-ngx_uint_t
-ngx_sentry_route_samples(ngx_conf_t *cf)
-{
-    ngx_uint_t              i;
-    ngx_sentry_route_t     *route;
-    ngx_sentry_srv_conf_t  *sscf;
-
-    sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_sentry_module);
-
-    for (i = 0; sscf->routes && i < sscf->routes->nelts; i++) {
-        route = sscf->routes->elts;
-
-        if (route[i].traces >= 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 ngx_int_t
 ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
 {
@@ -251,6 +230,31 @@ ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
     }
 
     return defaults ? ngx_sentry_route_default(r, path) : NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_sentry_route_rates(ngx_conf_t *cf)
+{
+    ngx_uint_t              i;
+    ngx_sentry_route_t     *route;
+    ngx_sentry_srv_conf_t  *sscf;
+
+    sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_sentry_module);
+
+    if (sscf->routes == NULL) {
+        return 0;
+    }
+
+    route = sscf->routes->elts;
+
+    for (i = 0; i < sscf->routes->nelts; i++) {
+        if (route[i].traces >= 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

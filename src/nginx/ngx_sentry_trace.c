@@ -415,7 +415,7 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     kept = ngx_sentry_trace_keep(r);
 
     if (kept) {
-        ngx_sentry_propagate_baggage(r, kept);
+        ngx_sentry_baggage_build(r, kept);
     }
 
     ngx_sentry_trace_of(r, &trace);
@@ -443,46 +443,4 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     }
 
     snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace.baggage));
-}
-
-
-ngx_int_t
-ngx_sentry_trace_constants(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf)
-{
-    u_char         buf[2048], text[NGX_SENTRY_RELEASE_MAX * 3];
-    snx_baggage_t  b;
-
-    snx_baggage_init(&b, buf, sizeof(buf));
-
-    if (conf->dsn) {
-        (void) snx_baggage_put(&b, "public_key",
-                               ngx_sentry_str(&conf->dsn->key));
-    }
-
-    (void) snx_baggage_put(&b, "environment",
-                 snx_str(text, snx_text_utf8(
-                                       ngx_sentry_str(&conf->environment),
-                                       text, sizeof(text), NULL)));
-
-    if (conf->release.len) {
-        (void) snx_baggage_put(&b, "release",
-                     snx_str(text, snx_text_utf8(
-                                           ngx_sentry_str(&conf->release),
-                                           text, sizeof(text), NULL)));
-    }
-
-    if (conf->dsn && conf->dsn->org_id.len) {
-        (void) snx_baggage_put(&b, "org_id",
-                               ngx_sentry_str(&conf->dsn->org_id));
-    }
-
-    conf->baggage.len = b.len;
-    conf->baggage.data = ngx_pnalloc(cf->pool, b.len);
-    if (conf->baggage.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(conf->baggage.data, buf, b.len);
-
-    return NGX_OK;
 }

@@ -52,8 +52,8 @@ ngx_sentry_transaction_log(ngx_http_request_t *r)
 
     /* no preflights; and what was asked must have been understood */
 
-    if (!event.conf->traces || event.conf->dropped
-        || r->method == NGX_HTTP_OPTIONS || r->unparsed_uri.len == 0)
+    if (!event.conf->traces || r->method == NGX_HTTP_OPTIONS
+        || r->unparsed_uri.len == 0)
     {
         return NGX_OK;
     }

@@ -132,16 +132,21 @@ static const util_pair_t  util_pairs[] = {
 static TAP_UNUSED void
 util_structures(snx_rec_writer_t *w)
 {
-    snx_frame_t       frame;
-    snx_upstream_t    up;
-    snx_breadcrumb_t  crumb;
+    snx_frame_t        frame;
+    snx_upstream_t     up;
+    snx_breadcrumb_t   crumb;
+    snx_trail_pass_t   pass;
+    snx_cause_field_t  cause;
 
+    static const char  refused[] = "UpstreamRefused\0connect() failed";
     static const char  first[] = "/etc/nginx/nginx.conf\0server shop\0"
                                  "    server {";
     static const char  second[] = "/etc/nginx/nginx.conf\0location /api/\0"
                                   "        proxy_pass http://backend;";
 
     memset(&up, 0, sizeof(up));
+    up.start_us = UTIL_TIME_US - 2000000;
+    up.number = 1;
     up.status = 502;
     up.connect_ms = 1;
     up.header_ms = -1;
@@ -149,20 +154,33 @@ util_structures(snx_rec_writer_t *w)
     up.bytes_sent = 600;
     snx_rec_pair(w, SNX_F_UPSTREAM, snx_str(&up, sizeof(up)),
                  snx_cstr("10.0.0.1:8080"));
+    up.number = 2;
     up.status = 0;
     up.response_ms = 60000;
     snx_rec_pair(w, SNX_F_UPSTREAM, snx_str(&up, sizeof(up)),
                  snx_cstr("10.0.0.2:8080"));
 
+    memset(&pass, 0, sizeof(pass));
+    pass.time_us = UTIL_TIME_US - 3000000;
+    snx_rec_pair(w, SNX_F_PASS, snx_str(&pass, sizeof(pass)),
+                 snx_cstr("/api/"));
+
+    memset(&cause, 0, sizeof(cause));
+    cause.error = 111;
+    snx_rec_pair(w, SNX_F_CAUSE, snx_str(&cause, sizeof(cause)),
+                 snx_str(refused, sizeof(refused) - 1));
+
     memset(&crumb, 0, sizeof(crumb));
     crumb.time_us = UTIL_TIME_US - 1000000;
+    crumb.passes = 1;
+    crumb.tries = 1;
     crumb.level = SNX_LEVEL_ERROR;
     snx_rec_pair(w, SNX_F_BREADCRUMB, snx_str(&crumb, sizeof(crumb)),
                  snx_cstr("connect() failed (111: Connection refused)"));
     crumb.level = SNX_LEVEL_INFO;
-    crumb.category = SNX_CRUMB_UPSTREAM;
+    crumb.category = SNX_CRUMB_LIMIT;
     snx_rec_pair(w, SNX_F_BREADCRUMB, snx_str(&crumb, sizeof(crumb)),
-                 snx_cstr("next upstream"));
+                 snx_cstr("limit_req: delayed"));
 
     memset(&frame, 0, sizeof(frame));
     frame.line = 12;
