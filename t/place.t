@@ -65,7 +65,7 @@ location /limited/ {
 
 location \@named { proxy_pass http://127.0.0.1:$dead; }
 location /named/ { try_files /nowhere \@named; }
-location /page/ { error_page 502 /page.html; proxy_pass http://127.0.0.1:$dead; }
+location /page/ { error_page 502 /page.html; proxy_pass http://127.0.0.1:$dead;}
 location = /page.html { return 200 page; }
 location /inc/ { include handler/*.inc; }
 location /lone/ { }

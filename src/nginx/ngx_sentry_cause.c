@@ -22,16 +22,18 @@
 #include "ngx_sentry.h"
 
 
-static void ngx_sentry_cause_insert(ngx_cycle_t *cycle, ngx_log_t *log,
-    ngx_uint_t level);
+static void ngx_sentry_cause_insert(ngx_cycle_t *cycle,
+    ngx_sentry_main_conf_t *smcf, ngx_log_t *log, ngx_uint_t level);
 static void ngx_sentry_cause_writer(ngx_log_t *log, ngx_uint_t level,
     u_char *buf, size_t len);
 static void ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level,
     u_char *buf, size_t len);
+static ngx_sentry_line_t *ngx_sentry_cause_drop(ngx_sentry_ctx_t *ctx);
 static void ngx_sentry_cause_accept(ngx_connection_t *c);
 
 
 static ngx_log_handler_pt  ngx_sentry_cause_handler;
+static ngx_connection_t   *ngx_sentry_cause_first;
 static ngx_uint_t          ngx_sentry_cause_busy;
 
 
@@ -65,7 +67,10 @@ ngx_sentry_cause_collect(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
 }
 
 
-/* When all logs of the new configuration are open. */
+/*
+ * When all logs of the new configuration are open, and before its sockets
+ * are: they copy their log, and may fail to bind.
+ */
 
 void
 ngx_sentry_cause_install(ngx_cycle_t *cycle, ngx_sentry_main_conf_t *smcf)
@@ -76,13 +81,14 @@ ngx_sentry_cause_install(ngx_cycle_t *cycle, ngx_sentry_main_conf_t *smcf)
     l = smcf->logs.elts;
 
     for (i = 0; i < smcf->logs.nelts; i++) {
-        ngx_sentry_cause_insert(cycle, l[i].log, l[i].level);
+        ngx_sentry_cause_insert(cycle, smcf, l[i].log, l[i].level);
     }
 }
 
 
 static void
-ngx_sentry_cause_insert(ngx_cycle_t *cycle, ngx_log_t *log, ngx_uint_t level)
+ngx_sentry_cause_insert(ngx_cycle_t *cycle, ngx_sentry_main_conf_t *smcf,
+    ngx_log_t *log, ngx_uint_t level)
 {
     ngx_log_t  *first;
 
@@ -102,7 +108,7 @@ ngx_sentry_cause_insert(ngx_cycle_t *cycle, ngx_log_t *log, ngx_uint_t level)
     log->log_level = ngx_max(first->log_level, level);
     log->file = NULL;
     log->writer = ngx_sentry_cause_writer;
-    log->wdata = NULL;
+    log->wdata = smcf;
     log->next = first;
 }
 
@@ -131,7 +137,13 @@ ngx_sentry_cause_accept(ngx_connection_t *c)
     ngx_uint_t        i;
     ngx_listening_t  *ls;
 
+    /* it may be served at once, and have lines */
+
+    ngx_sentry_cause_first = c;
+
     ngx_http_init_connection(c);
+
+    ngx_sentry_cause_first = NULL;
 
     /* a connection that is gone already teaches nothing: the next one will */
 
@@ -157,15 +169,20 @@ ngx_sentry_cause_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
 {
     ngx_http_log_ctx_t  *ctx;
 
-    if (log->handler == NULL || log->handler != ngx_sentry_cause_handler
-        || level > NGX_LOG_INFO || ngx_sentry_cause_busy)
-    {
+    if (level > NGX_LOG_INFO || ngx_sentry_cause_busy) {
         return;
+    }
+
+    if (ngx_sentry_cause_first && !ngx_sentry_cause_first->destroyed) {
+        ngx_sentry_cause_handler = ngx_sentry_cause_first->log->handler;
     }
 
     ctx = log->data;
 
-    if (ctx == NULL || ctx->request == NULL) {
+    if (log->handler == NULL || log->handler != ngx_sentry_cause_handler
+        || ctx == NULL || ctx->request == NULL)
+    {
+        ngx_sentry_notes_line(log->wdata, level, buf, len);
         return;
     }
 
@@ -186,6 +203,7 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
     size_t len)
 {
     ngx_time_t             *tp;
+    ngx_http_request_t     *main;
     ngx_sentry_ctx_t       *ctx;
     ngx_sentry_line_t      *line;
     ngx_sentry_loc_conf_t  *slcf;
@@ -209,13 +227,8 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
         ctx->line_conf = r->loc_conf;
     }
 
-    /* of many lines the first and the last ones are kept */
-
     if (ctx->nlines == NGX_SENTRY_LINES_MAX_N) {
-        line = ctx->lines[1];
-        ngx_memmove(&ctx->lines[1], &ctx->lines[2],
-                    (NGX_SENTRY_LINES_MAX_N - 2) * sizeof(line));
-        ctx->nlines--;
+        line = ngx_sentry_cause_drop(ctx);
 
     } else {
         line = ngx_palloc(r->pool, sizeof(ngx_sentry_line_t));
@@ -227,9 +240,47 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
     ctx->lines[ctx->nlines++] = line;
 
     tp = ngx_timeofday();
+    main = r->main;
 
     line->level = level;
+    line->peer = r->upstream ? r->upstream->peer.name : NULL;
+    line->npasses = ctx->npasses;
+    line->ntries = main->upstream_states ? main->upstream_states->nelts : 0;
+    line->part = (r != main);
+
+    /* mirrors and cache updates; what happens to an answer under way */
+
+    line->aside = (r->background || main->header_sent);
+
     line->time_us = ((int64_t) tp->sec * 1000 + tp->msec) * 1000;
     line->len = ngx_min(len, sizeof(line->text));
     ngx_memcpy(line->text, buf, line->len);
+}
+
+
+/* Of many lines the first, errors and the last ones are kept. */
+
+static ngx_sentry_line_t *
+ngx_sentry_cause_drop(ngx_sentry_ctx_t *ctx)
+{
+    ngx_uint_t          i;
+    ngx_sentry_line_t  *line;
+
+    for (i = 1; i < ctx->nlines; i++) {
+        if (ctx->lines[i]->level > NGX_LOG_ERR) {
+            break;
+        }
+    }
+
+    if (i == ctx->nlines) {
+        i = 1;
+    }
+
+    line = ctx->lines[i];
+    ctx->nlines--;
+
+    ngx_memmove(&ctx->lines[i], &ctx->lines[i + 1],
+                (ctx->nlines - i) * sizeof(line));
+
+    return line;
 }

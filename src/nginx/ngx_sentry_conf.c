@@ -65,6 +65,7 @@ ngx_sentry_conf_create_main(ngx_conf_t *cf)
     smcf->ssl_verify = NGX_CONF_UNSET;
     smcf->debug = NGX_CONF_UNSET;
     smcf->traces_limit = NGX_CONF_UNSET_UINT;
+    smcf->log_events = NGX_CONF_UNSET_UINT;
 
     return smcf;
 }
@@ -83,6 +84,12 @@ ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(smcf->ssl_verify, 1);
     ngx_conf_init_value(smcf->debug, smcf->env.debug == 1);
     ngx_conf_init_uint_value(smcf->traces_limit, 0);
+    ngx_conf_init_uint_value(smcf->log_events, NGX_LOG_CRIT);
+
+    if (!smcf->event_limit_set) {
+        smcf->event_limit.interval_us = NGX_SENTRY_EVENT_INTERVAL;
+        smcf->event_limit.burst = NGX_SENTRY_EVENT_BURST;
+    }
 
     if (smcf->server_name.len == 0) {
         smcf->server_name = cf->cycle->hostname;
@@ -163,6 +170,8 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->trace_context = NGX_CONF_UNSET_UINT;
     slcf->traceparent = NGX_CONF_UNSET;
     slcf->server_timing = NGX_CONF_UNSET;
+    slcf->slow_request = NGX_CONF_UNSET_MSEC;
+    slcf->request_body = NGX_CONF_UNSET_SIZE;
 
     if (ngx_sentry_place_note(cf, slcf) != NGX_OK) {
         return NULL;
@@ -195,17 +204,7 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->environment, prev->environment, "");
     ngx_conf_merge_str_value(conf->release, prev->release, "");
 
-    if (conf->environment.len == 0) {
-        ngx_str_set(&conf->environment, "production");
-
-        if (smcf->env.environment.len) {
-            conf->environment = smcf->env.environment;
-        }
-    }
-
-    if (conf->release.len == 0) {
-        conf->release = smcf->env.release;
-    }
+    ngx_sentry_conf_names(smcf, &conf->environment, &conf->release);
 
     if (!conf->capture_set) {
         conf->capture = prev->capture;
@@ -239,6 +238,8 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->pii, prev->pii, 0);
     ngx_conf_merge_uint_value(conf->breadcrumbs, prev->breadcrumbs,
                               NGX_LOG_NOTICE);
+    ngx_conf_merge_msec_value(conf->slow_request, prev->slow_request, 0);
+    ngx_conf_merge_size_value(conf->request_body, prev->request_body, 0);
 
     ngx_sentry_conf_merge_traces(smcf, prev, conf);
 
@@ -294,6 +295,24 @@ ngx_sentry_conf_merge_traces(ngx_sentry_main_conf_t *smcf,
                               NGX_SENTRY_EXTRACT|NGX_SENTRY_INJECT);
     ngx_conf_merge_value(conf->traceparent, prev->traceparent, 0);
     ngx_conf_merge_value(conf->server_timing, prev->server_timing, 0);
+}
+
+
+void
+ngx_sentry_conf_names(ngx_sentry_main_conf_t *smcf, ngx_str_t *environment,
+    ngx_str_t *release)
+{
+    if (environment->len == 0) {
+        ngx_str_set(environment, "production");
+
+        if (smcf->env.environment.len) {
+            *environment = smcf->env.environment;
+        }
+    }
+
+    if (release->len == 0) {
+        *release = smcf->env.release;
+    }
 }
 
 
@@ -433,7 +452,8 @@ ngx_sentry_conf_location(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
     }
 
     conf->location = clcf->name;
-    conf->remember = clcf->error_pages != NULL;
+    conf->remember = clcf->error_pages != NULL || conf->slow_request;
+    smcf->slow |= conf->slow_request != 0;
 
     conf->dropped = clcf->handler != NULL
                     && (clcf->handler == ngx_sentry_status_handler

@@ -88,6 +88,7 @@ void snx_encode_attributes(snx_json_t *j, const snx_fields_t *fields);
 
 /* "10.0.0.1:8080", "[::1]:80": *port is 0 when there is none. */
 void snx_encode_host_port(snx_str_t text, snx_str_t *host, int64_t *port);
+void snx_encode_crumbs(snx_json_t *j, const snx_fields_t *fields);
 
 /* Whether a field before f has its id and key: the first one counts. */
 int snx_encode_repeated(const snx_fields_t *fields, const snx_field_t *f);

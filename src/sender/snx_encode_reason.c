@@ -2,8 +2,8 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Why the event is there: exception with its stack trace, or message, and
- * the breadcrumbs that led to it.
+ * Why the event is there: exceptions, the last one with its stack trace, or a
+ * message.
  */
 
 
@@ -12,24 +12,30 @@
 
 #define SNX_ENCODE_TYPE_MAX      128
 #define SNX_ENCODE_MESSAGE_MAX   8192
-#define SNX_ENCODE_CRUMBS_MAX_N  100
+#define SNX_ENCODE_CAUSES_MAX_N  8
 #define SNX_ENCODE_FRAMES_MAX_N  50
 #define SNX_ENCODE_FRAME_MAX     512     /* a part of a frame */
 
 
-static void
-snx_encode_mechanism(snx_json_t *j, const snx_fields_t *fields)
-{
-    int64_t   number;
+/* id: 0 the exception itself, n what led to the one of id n - 1. */
 
+static void
+snx_encode_mechanism(snx_json_t *j, int id, int chained, int64_t number)
+{
     snx_json_object(j, "mechanism");
 
-    snx_json_const(j, "type", "auto.http.nginx");
-    snx_json_bool(j, "handled", 0);
+    snx_json_const(j, "type", id == 0 ? "auto.http.nginx" : "chained");
+    snx_json_bool(j, "handled", id != 0);
 
-    if (snx_fields_num(fields, SNX_F_EXC_ERRNO, &number)
-        && number > 0 && number <= INT32_MAX)
-    {
+    if (chained) {
+        snx_json_num(j, "exception_id", id);
+    }
+
+    if (id != 0) {
+        snx_json_num(j, "parent_id", id - 1);
+    }
+
+    if (number > 0 && number <= INT32_MAX) {
         snx_json_object(j, "meta");
         snx_json_object(j, "errno");
         snx_json_num(j, "number", number);
@@ -146,10 +152,61 @@ snx_encode_stacktrace(snx_json_t *j, const snx_fields_t *fields)
 }
 
 
+/* Oldest first, so they count down to the exception itself. */
+
+static int
+snx_encode_causes(snx_json_t *j, const snx_fields_t *fields)
+{
+    int                  id, n;
+    snx_str_t            value;
+    snx_cause_field_t    packed;
+    const snx_field_t   *f;
+
+    n = 0;
+
+    for (f = snx_fields_first(fields, SNX_F_CAUSE);
+         f != NULL && n < SNX_ENCODE_CAUSES_MAX_N;
+         f = snx_fields_next(fields, f))
+    {
+        n += (f->key.len == sizeof(packed));
+    }
+
+    id = n;
+
+    for (f = snx_fields_first(fields, SNX_F_CAUSE);
+         f != NULL && id != 0;
+         f = snx_fields_next(fields, f))
+    {
+        if (f->key.len != sizeof(packed)) {
+            continue;
+        }
+
+        memcpy(&packed, f->key.data, sizeof(packed));
+        value = f->value;
+
+        snx_json_object(j, NULL);
+
+        snx_json_text(j, "type", snx_encode_part(&value),
+                      SNX_ENCODE_TYPE_MAX);
+        snx_json_str(j, "value", value, SNX_TEXT_MAX);
+        snx_encode_mechanism(j, id--, 1, packed.error);
+
+        snx_json_close(j);
+    }
+
+    return n;
+}
+
+
 static void
 snx_encode_exception(snx_json_t *j, const snx_fields_t *fields)
 {
+    int        chained;
+    int64_t    number;
     snx_str_t  type, value;
+
+    number = 0;
+    (void) snx_fields_num(fields, SNX_F_EXC_ERRNO, &number);
 
     type = snx_fields_str(fields, SNX_F_EXC_TYPE);
     value = snx_fields_str(fields, SNX_F_EXC_VALUE);
@@ -160,89 +217,18 @@ snx_encode_exception(snx_json_t *j, const snx_fields_t *fields)
 
     snx_json_object(j, "exception");
     snx_json_array(j, "values");
+
+    chained = snx_encode_causes(j, fields) != 0;
+
     snx_json_object(j, NULL);
 
     snx_json_str(j, "type", type, SNX_ENCODE_TYPE_MAX);
     snx_json_str(j, "value", value, SNX_TEXT_MAX);
 
-    snx_encode_mechanism(j, fields);
+    snx_encode_mechanism(j, 0, chained, number);
     snx_encode_stacktrace(j, fields);
 
     snx_json_close(j);
-    snx_json_close(j);
-    snx_json_close(j);
-}
-
-
-static const char *
-snx_encode_crumb_category(uint8_t category)
-{
-    switch (category) {
-
-    case SNX_CRUMB_REQUEST:
-        return "nginx.request";
-
-    case SNX_CRUMB_NAVIGATION:
-        return "nginx.redirect";
-
-    case SNX_CRUMB_UPSTREAM:
-        return "nginx.upstream";
-
-    case SNX_CRUMB_RESPONSE:
-        return "nginx.response";
-
-    default:
-        return "nginx.error_log";
-    }
-}
-
-
-static void
-snx_encode_crumb(snx_json_t *j, const snx_field_t *f)
-{
-    const char        *type;
-    snx_breadcrumb_t   packed;
-
-    if (f->key.len != sizeof(packed)) {
-        return;
-    }
-
-    memcpy(&packed, f->key.data, sizeof(packed));
-
-    type = packed.level >= SNX_LEVEL_ERROR ? "error" : "default";
-
-    snx_json_object(j, NULL);
-
-    snx_json_time(j, "timestamp", packed.time_us);
-    snx_json_const(j, "type", type);
-    snx_json_const(j, "category",
-                 snx_encode_crumb_category(packed.category));
-    snx_json_const(j, "level", snx_encode_level(packed.level));
-    snx_json_str(j, "message", f->value, SNX_TEXT_MAX);
-    snx_json_close(j);
-}
-
-
-static void
-snx_encode_breadcrumbs(snx_json_t *j, const snx_fields_t *fields)
-{
-    int                 n;
-    const snx_field_t  *f;
-
-    f = snx_fields_first(fields, SNX_F_BREADCRUMB);
-
-    if (f == NULL) {
-        return;
-    }
-
-    snx_json_object(j, "breadcrumbs");
-    snx_json_array(j, "values");
-
-    for (n = 0; f != NULL && n < SNX_ENCODE_CRUMBS_MAX_N; n++) {
-        snx_encode_crumb(j, f);
-        f = snx_fields_next(fields, f);
-    }
-
     snx_json_close(j);
     snx_json_close(j);
 }
@@ -266,5 +252,5 @@ snx_encode_reason(snx_json_t *j, const snx_fields_t *fields)
         snx_json_close(j);
     }
 
-    snx_encode_breadcrumbs(j, fields);
+    snx_encode_crumbs(j, fields);
 }

@@ -4,6 +4,7 @@
  */
 
 
+#include "snx_baggage.h"
 #include "snx_encode.h"
 #include "snx_envelope.h"
 #include "snx_text.h"
@@ -21,17 +22,22 @@
 
 
 /*
- * The dynamic sampling context.  All values are strings; a name of low
- * quality ("url") must not be in it.
+ * Without tracing, and at the head of a trace, the context is what we are;
+ * of a caller who sent none, none is made up.
  */
 
 static void
-snx_envelope_trace(snx_json_t *j, const snx_fields_t *fields,
+snx_envelope_trace_own(snx_json_t *j, const snx_fields_t *fields,
     const snx_dsn_t *dsn)
 {
-    char         org[24];
-    int64_t      sampled;
-    snx_str_t    id, name, source;
+    char       org[24];
+    snx_str_t  id;
+
+    if (snx_fields_first(fields, SNX_F_PARENT_SPAN_ID) != NULL
+        || snx_fields_first(fields, SNX_F_SAMPLED) != NULL)
+    {
+        return;
+    }
 
     id = snx_encode_trace_id(fields);
 
@@ -48,15 +54,89 @@ snx_envelope_trace(snx_json_t *j, const snx_fields_t *fields,
                  snx_str(org, snx_dsn_org_id(dsn, org, sizeof(org))),
                  sizeof(org));
 
-    if (snx_fields_num(fields, SNX_F_SAMPLED, &sampled)) {
-        snx_json_const(j, "sampled", sampled ? "true" : "false");
+    snx_json_close(j);
+}
 
-        name = snx_fields_str(fields, SNX_F_TRANSACTION);
-        source = snx_fields_str(fields, SNX_F_TRANSACTION_SOURCE);
 
-        if (!snx_text_ieq(source, snx_cstr("url"))) {
-            snx_json_str(j, "transaction", name, SNX_NAME_MAX);
+static const snx_member_t *
+snx_envelope_member(const snx_member_t *members, size_t n, snx_str_t key)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (members[i].key.len == key.len
+            && memcmp(members[i].key.data, key.data, key.len) == 0)
+        {
+            return &members[i];
         }
+    }
+
+    return NULL;
+}
+
+
+/* Whether Sentry can use it: it is of this trace, and known whose it is. */
+
+static int
+snx_envelope_usable(const snx_member_t *members, size_t n,
+    const snx_fields_t *fields)
+{
+    snx_str_t            trace;
+    unsigned char        id[16];
+    const snx_member_t  *member;
+
+    trace = snx_encode_trace_id(fields);
+    member = snx_envelope_member(members, n, snx_cstr("trace_id"));
+
+    return trace.len == sizeof(id) && member != NULL
+           && snx_text_unhex(member->value, id, sizeof(id))
+           && memcmp(id, trace.data, sizeof(id)) == 0
+           && snx_envelope_member(members, n, snx_cstr("public_key")) != NULL;
+}
+
+
+/*
+ * The dynamic sampling context, all of it strings: what went upstream as
+ * baggage must be the same here.
+ */
+
+static void
+snx_envelope_trace(snx_json_t *j, const snx_fields_t *fields,
+    const snx_dsn_t *dsn)
+{
+    char           buf[SNX_BAGGAGE_MAX];
+    size_t         i, n, len;
+    snx_str_t      baggage;
+    snx_member_t   members[SNX_BAGGAGE_OURS_MAX_N];
+
+    baggage = snx_fields_str(fields, SNX_F_BAGGAGE);
+
+    if (baggage.len == 0) {
+        snx_envelope_trace_own(j, fields, dsn);
+        return;
+    }
+
+    for (n = 0; n < SNX_BAGGAGE_OURS_MAX_N; /* void */ ) {
+
+        if (snx_baggage_next(&baggage, &members[n]) != SNX_OK) {
+            break;
+        }
+
+        n += members[n].ours
+             && snx_envelope_member(members, n, members[n].key) == NULL;
+    }
+
+    if (!snx_envelope_usable(members, n, fields)) {
+        return;
+    }
+
+    snx_json_object(j, "trace");
+
+    for (i = 0; i < n; i++) {
+        len = snx_baggage_decode(members[i].value, buf, sizeof(buf));
+
+        snx_json_name(j, members[i].key, SNX_BAGGAGE_MAX);
+        snx_json_text(j, NULL, snx_str(buf, len), SNX_BAGGAGE_MAX);
     }
 
     snx_json_close(j);
@@ -173,7 +253,7 @@ snx_envelope_discarded(snx_json_t *j, const snx_report_t *report)
 
             snx_json_object(j, NULL);
 
-            name = snx_lost_name((snx_lost_t) lost);
+            name = snx_lost_reason((snx_lost_t) lost);
             snx_json_str(j, "reason", name, name.len);
 
             name = snx_category_name((snx_category_t) category);

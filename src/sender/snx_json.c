@@ -404,6 +404,13 @@ snx_json_decimal(snx_json_t *j, const char *key, int64_t n, int places)
 }
 
 
+void
+snx_json_ms(snx_json_t *j, const char *key, int64_t ms)
+{
+    snx_json_decimal(j, key, ms, 3);
+}
+
+
 /* Most times of an item are of one second: its date is written once. */
 
 void

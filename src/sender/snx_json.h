@@ -76,13 +76,8 @@ void snx_json_num(snx_json_t *j, const char *key, int64_t n);
 /* n with its last places (at most 18) behind a point; left out below 0. */
 void snx_json_decimal(snx_json_t *j, const char *key, int64_t n, int places);
 
-
 /* Milliseconds as seconds, or microseconds as milliseconds: 1234 -> 1.234. */
-static inline void
-snx_json_ms(snx_json_t *j, const char *key, int64_t ms)
-{
-    snx_json_decimal(j, key, ms, 3);
-}
+void snx_json_ms(snx_json_t *j, const char *key, int64_t ms);
 
 /* RFC 3339 with microseconds. */
 void snx_json_time(snx_json_t *j, const char *key, int64_t us);
