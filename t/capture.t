@@ -94,7 +94,7 @@ EOL
         status => 502, transaction => 'GET /dead/', source => 'route',
         location => '/dead/', type => 'UpstreamRefused',
         value => 'connect() failed (111: Connection refused) while connecting'
-            . ' to upstream',
+            . " to upstream 127.0.0.1:$dead",
         upstream => "127.0.0.1:$dead", url => '/dead/1', query => 'a=b',
         errno => 111 } ],
     [ 'silent upstream', '/hang/', {
@@ -106,7 +106,7 @@ EOL
         type => 'UpstreamClosed', value => qr/^upstream prematurely closed/,
         upstream => "127.0.0.1:$close" } ],
     [ 'upstream that resets', '/reset/', {
-        status => 502, type => 'UpstreamClosed', value => qr/104: /,
+        status => 502, type => 'UpstreamReset', value => qr/104: /,
         location => '/reset/', upstream => "127.0.0.1:$reset",
         errno => 104 } ],
     [ 'upstream that ends in its header', '/header/', {

@@ -31,5 +31,8 @@ typedef struct {
  */
 void snx_cause_parse(snx_cause_t *cause, snx_str_t line, snx_str_t client);
 
+/* Whether the type says what an upstream did, or did not. */
+int snx_cause_upstream(const snx_cause_t *cause);
+
 
 #endif /* SNX_CAUSE_H_INCLUDED */

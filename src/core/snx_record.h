@@ -97,7 +97,7 @@ typedef enum {
     SNX_F_BREADCRUMB = 140,    /* X* snx_breadcrumb_t, value = message */
     SNX_F_FRAME,               /* X* snx_frame_t, value = see below */
     SNX_F_PASS,                /* X* snx_trail_pass_t, value = location */
-    SNX_F_CAUSE,               /* X* snx_try_cause_t, value = see below */
+    SNX_F_CAUSE,               /* X* snx_cause_field_t, value = see below */
 
     /* trace */
     SNX_F_BAGGAGE = 160,       /* S  our members as propagated; absent: none */
@@ -134,16 +134,19 @@ typedef struct {
     int32_t    header_ms;
     int32_t    response_ms;
     uint16_t   request;
-    uint16_t   reserved[3];
+    uint16_t   number;         /* among the tries of its request, from 1 */
+    uint16_t   reserved[2];
 } snx_upstream_t;
 
 
-/* A location the request came through; the first pass is no redirect. */
+/* A location the request came through. */
 
 typedef struct {
     int64_t    time_us;
+    uint16_t   tries;          /* number of the last upstream try before */
     uint8_t    error;          /* on its way to an error page */
-    uint8_t    reserved[7];
+    uint8_t    internal;       /* redirected to, not the client's target */
+    uint8_t    reserved[4];
 } snx_trail_pass_t;
 
 
@@ -178,21 +181,36 @@ typedef enum {
 } snx_moment_t;
 
 
+/*
+ * What the other fields do not tell of the request's way; passes and tries
+ * as of then say where it belongs, whatever the resolution of the clock.
+ */
+
 typedef struct {
     int64_t    time_us;
+    uint16_t   passes;         /* SNX_F_PASS before it */
+    uint16_t   tries;          /* number of the last upstream try before */
     uint8_t    level;          /* snx_level_t */
     uint8_t    category;       /* snx_crumb_t */
-    uint8_t    reserved[6];
+    uint8_t    reserved[2];
 } snx_breadcrumb_t;
 
 
 typedef enum {
     SNX_CRUMB_LOG = 0,         /* error_log line */
-    SNX_CRUMB_REQUEST,
-    SNX_CRUMB_NAVIGATION,      /* internal redirects */
-    SNX_CRUMB_UPSTREAM,
-    SNX_CRUMB_RESPONSE
+    SNX_CRUMB_LIMIT            /* verdict of limit_req or limit_conn */
 } snx_crumb_t;
+
+
+/*
+ * What went wrong before the exception, oldest first: a failed try, or what
+ * the exception was made of.  Value: "type\0text".
+ */
+
+typedef struct {
+    int32_t    error;          /* errno, 0 none */
+    uint32_t   reserved;
+} snx_cause_field_t;
 
 
 /* Value: "file\0function\0context line". */

@@ -19,6 +19,7 @@
 #include "snx_lane.h"
 #include "snx_lease.h"
 #include "snx_limit.h"
+#include "snx_sample.h"
 
 
 #define SNX_SHM_MAGIC          0x534e5832u     /* "SNX2": change with layout */
@@ -90,6 +91,7 @@ typedef struct {
     snx_counters_t     counters;
     snx_last_error_t   last_error;
     _Atomic uint64_t   unreachable_ms;     /* since when, monotonic; 0 fine */
+    snx_pressure_t     pressure;           /* on the traces' rate */
 } snx_project_t;
 
 
@@ -100,6 +102,7 @@ typedef struct {
     _Atomic uint32_t   generation;         /* configurations seen */
     _Atomic uint32_t   segments_corrupt;
     _Atomic uint32_t   abandoned;          /* no new worker will use it */
+    _Atomic uint64_t   traces_at;          /* of snx_sample_take() */
     snx_lease_t        lease;
     snx_gate_t         gate;
     snx_project_t      projects[SNX_DSNS_MAX_N];

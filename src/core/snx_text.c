@@ -13,15 +13,12 @@
 #define SNX_TEXT_US_MAX        253402300799999999   /* end of the year 9999 */
 
 
-static size_t snx_text_char(const unsigned char *p, size_t len);
 static unsigned char snx_text_lower(unsigned char c);
 static int snx_text_nibble(unsigned char c);
 static char *snx_text_digits(char *p, int64_t n, int width);
 
 
-/* Length of the valid character at p, 0 when there is none (also of NUL). */
-
-static size_t
+size_t
 snx_text_char(const unsigned char *p, size_t len)
 {
     size_t         i, n;

@@ -23,6 +23,12 @@
  */
 size_t snx_text_utf8(snx_str_t in, void *out, size_t cap, int *cut);
 
+/*
+ * Length of the valid UTF-8 character at the first of len (at least 1) bytes
+ * at p; 0 when there is none (also of NUL).
+ */
+size_t snx_text_char(const unsigned char *p, size_t len);
+
 /* Whether in is valid UTF-8 without NUL. */
 int snx_text_valid(snx_str_t in);
 

@@ -14,12 +14,6 @@
 #include "snx_text.h"
 
 
-/* nginx keeps these numbers private to its limit modules */
-
-#define NGX_SENTRY_LIMIT_REQ_REJECTED   3
-#define NGX_SENTRY_LIMIT_CONN_REJECTED  2
-
-
 static ngx_int_t ngx_sentry_capture_begin(ngx_http_request_t *r,
     ngx_sentry_event_t *event, ngx_uint_t log);
 static ngx_int_t ngx_sentry_capture_decide(ngx_sentry_event_t *event,
@@ -293,8 +287,7 @@ ngx_sentry_capture_wanted(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
         && !(conf->named.bits[word] & bit)
-        && (r->limit_req_status == NGX_SENTRY_LIMIT_REQ_REJECTED
-            || r->limit_conn_status == NGX_SENTRY_LIMIT_CONN_REJECTED))
+        && ngx_sentry_reason_limited(r))
     {
         return 0;
     }

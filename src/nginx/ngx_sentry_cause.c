@@ -28,6 +28,7 @@ static void ngx_sentry_cause_writer(ngx_log_t *log, ngx_uint_t level,
     u_char *buf, size_t len);
 static void ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level,
     u_char *buf, size_t len);
+static ngx_sentry_line_t *ngx_sentry_cause_drop(ngx_sentry_ctx_t *ctx);
 static void ngx_sentry_cause_accept(ngx_connection_t *c);
 
 
@@ -186,6 +187,7 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
     size_t len)
 {
     ngx_time_t             *tp;
+    ngx_http_request_t     *main;
     ngx_sentry_ctx_t       *ctx;
     ngx_sentry_line_t      *line;
     ngx_sentry_loc_conf_t  *slcf;
@@ -209,13 +211,8 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
         ctx->line_conf = r->loc_conf;
     }
 
-    /* of many lines the first and the last ones are kept */
-
     if (ctx->nlines == NGX_SENTRY_LINES_MAX_N) {
-        line = ctx->lines[1];
-        ngx_memmove(&ctx->lines[1], &ctx->lines[2],
-                    (NGX_SENTRY_LINES_MAX_N - 2) * sizeof(line));
-        ctx->nlines--;
+        line = ngx_sentry_cause_drop(ctx);
 
     } else {
         line = ngx_palloc(r->pool, sizeof(ngx_sentry_line_t));
@@ -227,9 +224,47 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
     ctx->lines[ctx->nlines++] = line;
 
     tp = ngx_timeofday();
+    main = r->main;
 
     line->level = level;
+    line->peer = r->upstream ? r->upstream->peer.name : NULL;
+    line->npasses = ctx->npasses;
+    line->ntries = main->upstream_states ? main->upstream_states->nelts : 0;
+    line->part = (r != main);
+
+    /* mirrors and cache updates; what happens to an answer under way */
+
+    line->aside = (r->background || main->header_sent);
+
     line->time_us = ((int64_t) tp->sec * 1000 + tp->msec) * 1000;
     line->len = ngx_min(len, sizeof(line->text));
     ngx_memcpy(line->text, buf, line->len);
+}
+
+
+/* Of many lines the first, errors and the last ones are kept. */
+
+static ngx_sentry_line_t *
+ngx_sentry_cause_drop(ngx_sentry_ctx_t *ctx)
+{
+    ngx_uint_t          i;
+    ngx_sentry_line_t  *line;
+
+    for (i = 1; i < ctx->nlines; i++) {
+        if (ctx->lines[i]->level > NGX_LOG_ERR) {
+            break;
+        }
+    }
+
+    if (i == ctx->nlines) {
+        i = 1;
+    }
+
+    line = ctx->lines[i];
+    ctx->nlines--;
+
+    ngx_memmove(&ctx->lines[i], &ctx->lines[i + 1],
+                (ctx->nlines - i) * sizeof(line));
+
+    return line;
 }

@@ -2,19 +2,26 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * What went wrong: the exception of an event, from the lines of the error
- * log or from the status, and the lines as breadcrumbs.  The types are a
- * small fixed vocabulary, so that issues group and alerts can name them.
+ * What went wrong as the exceptions of an event.  The types are a small fixed
+ * vocabulary, so that issues group and alerts can name them; without a line
+ * of the log that gives one the status does.
  */
 
 
 #include "ngx_sentry.h"
-#include "snx_cause.h"
 #include "snx_text.h"
 
 
-static size_t ngx_sentry_error_summary(ngx_sentry_event_t *event,
-    ngx_http_upstream_state_t *state, u_char *buf, size_t cap);
+static void ngx_sentry_error_header(ngx_sentry_event_t *event,
+    ngx_sentry_reason_t *main);
+static void ngx_sentry_error_cause(ngx_sentry_event_t *event,
+    ngx_sentry_reason_t *reason, snx_rec_writer_t *rec);
+static size_t ngx_sentry_error_value(ngx_sentry_event_t *event,
+    ngx_sentry_reason_t *reason, u_char *buf, size_t cap);
+static void ngx_sentry_error_summary(ngx_sentry_event_t *event,
+    ngx_sentry_reason_t *reason, snx_text_t *value);
+static void ngx_sentry_error_detail(ngx_sentry_event_t *event,
+    ngx_sentry_reason_t *reason, snx_text_t *value);
 
 
 typedef struct {
@@ -81,7 +88,7 @@ ngx_sentry_error_find(ngx_uint_t status)
 }
 
 
-static snx_str_t
+snx_str_t
 ngx_sentry_error_type(ngx_uint_t status, ngx_uint_t upstream)
 {
     const ngx_sentry_error_t  *e;
@@ -139,168 +146,223 @@ ngx_sentry_error_last_try(ngx_http_request_t *r)
 }
 
 
-/* The last line that can be why it failed. */
-
-static ngx_int_t
-ngx_sentry_error_cause(ngx_sentry_event_t *event, snx_cause_t *cause)
-{
-    ngx_uint_t          i;
-    snx_str_t           client;
-    ngx_sentry_line_t  *line;
-
-    client = ngx_sentry_str(&event->request->connection->addr_text);
-
-    for (i = event->ctx ? event->ctx->nlines : 0; i != 0; i--) {
-        line = event->ctx->lines[i - 1];
-
-        snx_cause_parse(cause, snx_str(line->text, line->len), client);
-
-        /* what clients do wrong is logged at info */
-
-        if (cause->message.len
-            && (line->level <= NGX_LOG_ERR
-                || (event->status < 500 && cause->type.len)))
-        {
-            return NGX_OK;
-        }
-    }
-
-    return NGX_DECLINED;
-}
-
-
-static snx_str_t
-ngx_sentry_error_class_of(ngx_sentry_event_t *event, snx_cause_t *cause)
-{
-    ngx_http_upstream_state_t  *state;
-
-    if (cause && cause->type.len) {
-        return cause->type;
-    }
-
-    state = ngx_sentry_error_last_try(event->request);
-
-    return ngx_sentry_error_type(event->status,
-                                 state && state->status == event->status
-                                 && state->header_time != (ngx_msec_t) -1);
-}
-
-
 snx_str_t
 ngx_sentry_error_class(ngx_sentry_event_t *event)
 {
-    snx_cause_t  cause;
+    ngx_sentry_reason_t   *main;
+    ngx_sentry_reasons_t   reasons;
 
-    return ngx_sentry_error_class_of(event,
-                              ngx_sentry_error_cause(event, &cause) == NGX_OK
-                              ? &cause : NULL);
+    ngx_sentry_reason_find(event, &reasons);
+
+    main = &reasons.reason[reasons.n - 1];
+    ngx_sentry_error_header(event, main);
+
+    return main->type;
 }
 
 
 void
 ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
-    u_char                      text[SNX_TEXT_MAX];
-    snx_cause_t                 cause;
-    ngx_http_upstream_state_t  *state;
+    u_char                 text[SNX_TEXT_MAX];
+    ngx_uint_t             i;
+    ngx_sentry_reason_t   *main;
+    ngx_sentry_reasons_t   reasons;
 
-    state = ngx_sentry_error_last_try(event->request);
-
-    if (event->type.len == 0) {
-
-        if (ngx_sentry_error_cause(event, &cause) == NGX_OK) {
-            event->type = ngx_sentry_error_class_of(event, &cause);
-            event->value = snx_str(text, snx_scrub_text(&event->conf->scrub,
-                                                        cause.message, text,
-                                                        sizeof(text)));
-            if (cause.error) {
-                snx_rec_num(rec, SNX_F_EXC_ERRNO, cause.error);
-            }
-
-        } else {
-            event->type = ngx_sentry_error_class_of(event, NULL);
-        }
+    if (event->type.len) {
+        snx_rec_str(rec, SNX_F_EXC_TYPE, event->type);
+        snx_rec_str(rec, SNX_F_EXC_VALUE, event->value);
+        return;
     }
 
-    if (event->value.len == 0) {
-        event->value = snx_str(text, ngx_sentry_error_summary(event, state,
-                                                             text,
-                                                             sizeof(text)));
+    ngx_sentry_reason_find(event, &reasons);
+
+    main = &reasons.reason[reasons.n - 1];
+    ngx_sentry_error_header(event, main);
+    event->type = main->type;
+
+    if (main->error) {
+        snx_rec_num(rec, SNX_F_EXC_ERRNO, main->error);
     }
 
-    snx_rec_str(rec, SNX_F_EXC_TYPE, event->type);
-    snx_rec_str(rec, SNX_F_EXC_VALUE, event->value);
+    snx_rec_str(rec, SNX_F_EXC_TYPE, main->type);
+    snx_rec_str(rec, SNX_F_EXC_VALUE,
+                snx_str(text, ngx_sentry_error_value(event, main, text,
+                                                     sizeof(text))));
+
+    for (i = 0; i + 1 < reasons.n; i++) {
+        ngx_sentry_error_cause(event, &reasons.reason[i], rec);
+    }
 }
 
 
-/* "502 Bad Gateway in location /api/, upstream 10.0.0.7:8000" */
+/*
+ * A header that is too large is answered with 400 like all that is wrong in
+ * it; then the buffer it did not fit in is full.
+ */
+
+static void
+ngx_sentry_error_header(ngx_sentry_event_t *event, ngx_sentry_reason_t *main)
+{
+    ngx_buf_t  *b;
+
+    b = event->request->header_in;
+
+    if (event->status == NGX_HTTP_BAD_REQUEST && main->text.len == 0
+        && b && b->start && b->pos == b->end)
+    {
+        main->type = snx_cstr("RequestTooLarge");
+    }
+}
+
+
+static void
+ngx_sentry_error_cause(ngx_sentry_event_t *event, ngx_sentry_reason_t *reason,
+    snx_rec_writer_t *rec)
+{
+    size_t              cap;
+    unsigned char      *p;
+    snx_cause_field_t   cause;
+
+    ngx_memzero(&cause, sizeof(snx_cause_field_t));
+    cause.error = reason->error;
+
+    p = snx_rec_open(rec, SNX_F_CAUSE, snx_str(&cause, sizeof(cause)),
+                     reason->type.len + 2, &cap);
+
+    if (p == NULL) {
+        return;
+    }
+
+    cap = ngx_min(cap, NGX_SENTRY_REASON_MAX);
+
+    ngx_memcpy(p, reason->type.data, reason->type.len);
+    p += reason->type.len;
+    *p++ = '\0';
+    cap -= reason->type.len + 1;
+
+    snx_rec_close(rec, reason->type.len + 1
+                       + ngx_sentry_error_value(event, reason, p, cap));
+}
+
+
+/* What the line says, and which server it was. */
 
 static size_t
-ngx_sentry_error_summary(ngx_sentry_event_t *event,
-    ngx_http_upstream_state_t *state, u_char *buf, size_t cap)
+ngx_sentry_error_value(ngx_sentry_event_t *event, ngx_sentry_reason_t *reason,
+    u_char *buf, size_t cap)
 {
     snx_text_t  value;
 
     snx_text_init(&value, buf, cap);
-    snx_text_addn(&value, (int64_t) event->status);
+
+    if (reason->text.len == 0) {
+        ngx_sentry_error_summary(event, reason, &value);
+        return value.len;
+    }
+
+    value.len = snx_scrub_text(&event->conf->scrub, reason->text, buf, cap);
+
+    if (reason->peer == NULL || reason->peer->len == 0
+        || snx_text_ihas(snx_str(buf, value.len),
+                         ngx_sentry_str(reason->peer)))
+    {
+        return value.len;
+    }
+
+    if (value.len < sizeof(" upstream") - 1
+        || ngx_memcmp(buf + value.len - (sizeof(" upstream") - 1),
+                      " upstream", sizeof(" upstream") - 1) != 0)
+    {
+        snx_text_addz(&value, ", upstream");
+    }
+
     snx_text_addz(&value, " ");
-    snx_text_add(&value, ngx_sentry_error_reason(event->status));
-
-    if (event->conf->location.len) {
-        snx_text_addz(&value, " in location ");
-        snx_text_add(&value, ngx_sentry_str(&event->conf->location));
-    }
-
-    if (state) {
-        snx_text_addz(&value, ", upstream ");
-        snx_text_add(&value, ngx_sentry_str(state->peer));
-    }
+    snx_text_add(&value, ngx_sentry_str(reason->peer));
 
     return value.len;
 }
 
 
-void
-ngx_sentry_error_breadcrumbs(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    size_t              cap;
-    ngx_uint_t          i;
-    snx_str_t           client;
-    snx_cause_t         cause;
-    unsigned char      *p;
-    snx_breadcrumb_t    crumb;
-    ngx_sentry_line_t  *line;
+/* "502 Bad Gateway in location /api/, upstream 10.0.0.7:8000" */
 
-    if (event->ctx == NULL) {
+static void
+ngx_sentry_error_summary(ngx_sentry_event_t *event,
+    ngx_sentry_reason_t *reason, snx_text_t *value)
+{
+    ngx_uint_t                  status;
+    ngx_str_t                  *peer;
+    ngx_http_upstream_state_t  *state;
+
+    status = reason->status ? reason->status : event->status;
+    peer = reason->peer;
+
+    if (peer == NULL) {
+        state = ngx_sentry_error_last_try(event->request);
+        peer = state ? state->peer : NULL;
+    }
+
+    snx_text_addn(value, (int64_t) status);
+    snx_text_addz(value, " ");
+    snx_text_add(value, ngx_sentry_error_reason(status));
+
+    ngx_sentry_error_detail(event, reason, value);
+
+    if (event->conf->location.len) {
+        snx_text_addz(value, " in location ");
+        snx_text_add(value, ngx_sentry_str(&event->conf->location));
+    }
+
+    if (peer) {
+        snx_text_addz(value, ", upstream ");
+        snx_text_add(value, ngx_sentry_str(peer));
+    }
+}
+
+
+/* What nginx says at info, where lines of that level are not kept. */
+
+static void
+ngx_sentry_error_detail(ngx_sentry_event_t *event,
+    ngx_sentry_reason_t *reason, snx_text_t *value)
+{
+    off_t                length;
+    ngx_http_request_t  *r;
+
+    r = event->request;
+    length = r->headers_in.content_length_n;
+
+    if (reason->peer) {
         return;
     }
 
-    client = ngx_sentry_str(&event->request->connection->addr_text);
+    if (event->status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE && length > 0) {
+        snx_text_addz(value, " (body of ");
+        snx_text_addn(value, (int64_t) length);
+        snx_text_addz(value, " bytes)");
+        return;
+    }
 
-    for (i = 0; i < event->ctx->nlines; i++) {
-        line = event->ctx->lines[i];
+    if (ngx_sentry_reason_limited(r)) {
+        snx_text_addz(value, r->limit_req_status
+                             ? " (refused by limit_req)"
+                             : " (refused by limit_conn)");
+        return;
+    }
 
-        ngx_memzero(&crumb, sizeof(snx_breadcrumb_t));
+    if (event->status != NGX_HTTP_BAD_REQUEST) {
+        return;
+    }
 
-        crumb.time_us = line->time_us;
-        crumb.category = SNX_CRUMB_LOG;
-        crumb.level = (uint8_t) (line->level <= NGX_LOG_ALERT
-                                 ? SNX_LEVEL_FATAL
-                                 : line->level <= NGX_LOG_ERR
-                                   ? SNX_LEVEL_ERROR
-                                   : line->level == NGX_LOG_WARN
-                                     ? SNX_LEVEL_WARNING
-                                     : SNX_LEVEL_INFO);
+    if (reason->type.len == sizeof("RequestTooLarge") - 1) {
+        snx_text_addz(value, " (header too large)");
 
-        snx_cause_parse(&cause, snx_str(line->text, line->len), client);
+    } else if (r->uri.len == 0) {
+        snx_text_addz(value, " (invalid request line)");
 
-        p = snx_rec_open(rec, SNX_F_BREADCRUMB,
-                         snx_str(&crumb, sizeof(crumb)), 1, &cap);
-
-        if (p) {
-            cap = ngx_min(cap, NGX_SENTRY_LINE_MAX);
-            snx_rec_close(rec, snx_scrub_text(&event->conf->scrub,
-                                              cause.message, p, cap));
-        }
+    } else if (r->http_version == NGX_HTTP_VERSION_11
+               && r->headers_in.host == NULL)
+    {
+        snx_text_addz(value, " (no valid Host header)");
     }
 }

@@ -53,6 +53,7 @@ ngx_sentry_trail_handler(ngx_http_request_t *r)
     pass->loc_conf = r->loc_conf;
     pass->nstates = r->upstream_states ? r->upstream_states->nelts : 0;
     pass->error = (r->err_status || r->error_page) ? 1 : 0;
+    pass->internal = r->internal;
 
     return NGX_DECLINED;
 }
@@ -146,7 +147,9 @@ ngx_sentry_trail_passes(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec)
         ngx_memzero(&packed, sizeof(snx_trail_pass_t));
 
         packed.time_us = pass->time_us;
+        packed.tries = (uint16_t) pass->nstates;
         packed.error = pass->error;
+        packed.internal = pass->internal;
 
         snx_rec_pair(rec, SNX_F_PASS, snx_str(&packed, sizeof(packed)),
                      ngx_sentry_str(&clcf->name));
@@ -201,6 +204,7 @@ ngx_sentry_trail_upstreams(ngx_http_request_t *r, ngx_sentry_ctx_t *passes,
 
         up.start_us = start[i - first];
         up.request = (uint16_t) number;
+        up.number = (uint16_t) (i + 1);
         up.status = (int32_t) state[i].status;
         up.connect_ms = (int32_t) state[i].connect_time;
         up.header_ms = (int32_t) state[i].header_time;

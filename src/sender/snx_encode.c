@@ -23,6 +23,8 @@ void
 snx_encode_init(snx_encode_t *encode, const char *os_name,
     const char *os_version)
 {
+    memset(&encode->json, 0, sizeof(snx_json_t));
+
     (void) snprintf(encode->os_name, sizeof(encode->os_name), "%s", os_name);
     (void) snprintf(encode->os_version, sizeof(encode->os_version), "%s",
                     os_version);
@@ -73,8 +75,7 @@ snx_encode_repeated(const snx_fields_t *fields, const snx_field_t *f)
 
 
 static void
-snx_encode_identity(snx_json_t *j, cJSON *event, const snx_fields_t *fields,
-    int64_t now_us)
+snx_encode_identity(snx_json_t *j, const snx_fields_t *fields, int64_t now_us)
 {
     int64_t    level, time_us;
     snx_str_t  id;
@@ -87,28 +88,31 @@ snx_encode_identity(snx_json_t *j, cJSON *event, const snx_fields_t *fields,
 
     id = snx_fields_str(fields, SNX_F_EVENT_ID);
 
-    snx_json_hex(j, event, "event_id", id.data, id.len);
-    snx_json_time(j, event, "timestamp", time_us);
-    snx_json_ref(j, event, "platform", "other");
-    snx_json_ref(j, event, "level", snx_encode_level(level));
-    snx_json_ref(j, event, "logger", "nginx");
+    snx_json_hex(j, "event_id", id.data, id.len);
+    snx_json_time(j, "timestamp", time_us);
+    snx_json_const(j, "platform", "other");
+    snx_json_const(j, "level", snx_encode_level(level));
+    snx_json_const(j, "logger", "nginx");
+}
 
-    snx_json_str(j, event, "server_name",
+
+void
+snx_encode_place(snx_json_t *j, const snx_fields_t *fields)
+{
+    snx_json_str(j, "server_name",
                  snx_fields_str(fields, SNX_F_SERVER_NAME), SNX_NAME_MAX);
-    snx_json_str(j, event, "release", snx_fields_str(fields, SNX_F_RELEASE),
+    snx_json_str(j, "release", snx_fields_str(fields, SNX_F_RELEASE),
                  SNX_NAME_MAX);
-    snx_json_str(j, event, "environment",
+    snx_json_str(j, "environment",
                  snx_fields_str(fields, SNX_F_ENVIRONMENT),
                  SNX_ENCODE_ENVIRONMENT_MAX);
 }
 
 
-static void
-snx_encode_transaction(snx_json_t *j, cJSON *event,
-    const snx_fields_t *fields)
+void
+snx_encode_name(snx_json_t *j, const snx_fields_t *fields)
 {
     size_t       i;
-    cJSON       *info;
     const char  *source;
     snx_str_t    name, given;
 
@@ -131,18 +135,17 @@ snx_encode_transaction(snx_json_t *j, cJSON *event,
         }
     }
 
-    snx_json_str(j, event, "transaction", name, SNX_NAME_MAX);
+    snx_json_str(j, "transaction", name, SNX_NAME_MAX);
 
-    info = snx_json_object(j, event, "transaction_info");
-    snx_json_ref(j, info, "source", source);
+    snx_json_object(j, "transaction_info");
+    snx_json_const(j, "source", source);
+    snx_json_close(j);
 }
 
 
 static void
-snx_encode_fingerprint(snx_json_t *j, cJSON *event,
-    const snx_fields_t *fields)
+snx_encode_fingerprint(snx_json_t *j, const snx_fields_t *fields)
 {
-    cJSON              *list;
     const snx_field_t  *f;
 
     f = snx_fields_first(fields, SNX_F_FINGERPRINT);
@@ -151,19 +154,45 @@ snx_encode_fingerprint(snx_json_t *j, cJSON *event,
         return;
     }
 
-    list = snx_json_array(j, event, "fingerprint");
+    snx_json_array(j, "fingerprint");
 
     for ( /* void */ ; f != NULL; f = snx_fields_next(fields, f)) {
-        snx_json_str(j, list, NULL, f->value, SNX_ENCODE_FINGERPRINT_MAX);
+        snx_json_str(j, NULL, f->value, SNX_ENCODE_FINGERPRINT_MAX);
     }
+
+    snx_json_close(j);
 }
 
 
+/* Sentry refuses a tag with a line break. */
+
 static void
-snx_encode_tags(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+snx_encode_tag(snx_json_t *j, snx_str_t value)
 {
-    char               *value, *p;
-    cJSON              *tags;
+    char    buf[SNX_TAG_VALUE_MAX];
+    size_t  i, n;
+
+    n = value.len < sizeof(buf) ? value.len : sizeof(buf);
+
+    if (memchr(value.data, '\n', n) == NULL
+        && memchr(value.data, '\r', n) == NULL)
+    {
+        snx_json_text(j, NULL, value, SNX_TAG_VALUE_MAX);
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+        buf[i] = (value.data[i] == '\n' || value.data[i] == '\r')
+                 ? ' ' : (char) value.data[i];
+    }
+
+    snx_json_text(j, NULL, snx_str(buf, n), SNX_TAG_VALUE_MAX);
+}
+
+
+void
+snx_encode_tags(snx_json_t *j, const snx_fields_t *fields)
+{
     const snx_field_t  *f;
 
     f = snx_fields_first(fields, SNX_F_TAG);
@@ -172,7 +201,7 @@ snx_encode_tags(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
         return;
     }
 
-    tags = snx_json_object(j, event, "tags");
+    snx_json_object(j, "tags");
 
     for ( /* void */ ; f != NULL; f = snx_fields_next(fields, f)) {
 
@@ -180,19 +209,11 @@ snx_encode_tags(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
             continue;
         }
 
-        value = snx_json_copy(j, f->value, SNX_TAG_VALUE_MAX);
-
-        /* Sentry refuses a tag with a line break */
-
-        for (p = value; *p != '\0'; p++) {
-            if (*p == '\n' || *p == '\r') {
-                *p = ' ';
-            }
-        }
-
-        snx_json_ref(j, tags, snx_json_copy(j, f->key, SNX_TAG_KEY_MAX),
-                     value);
+        snx_json_name(j, f->key, SNX_TAG_KEY_MAX);
+        snx_encode_tag(j, f->value);
     }
+
+    snx_json_close(j);
 }
 
 
@@ -215,16 +236,16 @@ snx_encode_is_ip(snx_str_t s)
 }
 
 
-static void
-snx_encode_user(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+void
+snx_encode_user(snx_json_t *j, const snx_fields_t *fields)
 {
+    int                 open;
     size_t              i;
-    cJSON              *user;
     const snx_field_t  *f;
 
     static const char  *keys[] = { "id", "username", "email", "ip_address" };
 
-    user = NULL;
+    open = 0;
 
     for (f = snx_fields_first(fields, SNX_F_USER);
          f != NULL;
@@ -244,24 +265,27 @@ snx_encode_user(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
             continue;
         }
 
-        if (user == NULL) {
-            user = snx_json_object(j, event, "user");
+        if (!open) {
+            snx_json_object(j, "user");
+            open = 1;
         }
 
-        snx_json_str(j, user, keys[i], f->value, SNX_ENCODE_USER_MAX);
+        snx_json_str(j, keys[i], f->value, SNX_ENCODE_USER_MAX);
+    }
+
+    if (open) {
+        snx_json_close(j);
     }
 }
 
 
-static void
-snx_encode_sdk(snx_json_t *j, cJSON *event)
+void
+snx_encode_sdk(snx_json_t *j)
 {
-    cJSON  *sdk;
-
-    sdk = snx_json_object(j, event, "sdk");
-
-    snx_json_ref(j, sdk, "name", SNX_SDK_NAME);
-    snx_json_ref(j, sdk, "version", SNX_VERSION);
+    snx_json_object(j, "sdk");
+    snx_json_const(j, "name", SNX_SDK_NAME);
+    snx_json_const(j, "version", SNX_VERSION);
+    snx_json_close(j);
 }
 
 
@@ -269,35 +293,26 @@ snx_rc_t
 snx_encode_event(snx_encode_t *encode, const snx_fields_t *fields,
     int64_t now_us, char *out, size_t cap, size_t *len)
 {
-    cJSON       *event;
-    snx_rc_t     rc;
-    snx_json_t   j;
+    snx_json_t  *j;
 
     if (snx_fields_str(fields, SNX_F_EVENT_ID).len != 16) {
         return SNX_INVALID;
     }
 
-    snx_json_init(&j, encode->arena, sizeof(encode->arena));
+    j = &encode->json;
 
-    event = cJSON_CreateObject();
+    snx_json_begin(j, out, cap);
 
-    if (event == NULL) {
-        return SNX_NOMEM;
-    }
+    snx_encode_identity(j, fields, now_us);
+    snx_encode_place(j, fields);
+    snx_encode_name(j, fields);
+    snx_encode_reason(j, fields);
+    snx_encode_fingerprint(j, fields);
+    snx_encode_tags(j, fields);
+    snx_encode_user(j, fields);
+    snx_encode_request(j, fields);
+    snx_encode_contexts(j, fields, encode, 0);
+    snx_encode_sdk(j);
 
-    snx_encode_identity(&j, event, fields, now_us);
-    snx_encode_transaction(&j, event, fields);
-    snx_encode_reason(&j, event, fields);
-    snx_encode_fingerprint(&j, event, fields);
-    snx_encode_tags(&j, event, fields);
-    snx_encode_user(&j, event, fields);
-    snx_encode_request(&j, event, fields);
-    snx_encode_contexts(&j, event, fields, encode);
-    snx_encode_sdk(&j, event);
-
-    rc = snx_json_print(&j, event, out, cap, len);
-
-    cJSON_Delete(event);
-
-    return rc;
+    return snx_json_end(j, len);
 }

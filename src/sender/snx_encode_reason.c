@@ -2,8 +2,8 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Why the event is there: exception with its stack trace, or message, and
- * the breadcrumbs that led to it.
+ * Why the event is there: exceptions, the last one with its stack trace, or a
+ * message.
  */
 
 
@@ -12,30 +12,38 @@
 
 #define SNX_ENCODE_TYPE_MAX      128
 #define SNX_ENCODE_MESSAGE_MAX   8192
-#define SNX_ENCODE_CRUMBS_MAX_N  100
+#define SNX_ENCODE_CAUSES_MAX_N  8
 #define SNX_ENCODE_FRAMES_MAX_N  50
 #define SNX_ENCODE_FRAME_MAX     512
 
 
+/* id: 0 the exception itself, n what led to the one of id n - 1. */
+
 static void
-snx_encode_mechanism(snx_json_t *j, cJSON *exception,
-    const snx_fields_t *fields)
+snx_encode_mechanism(snx_json_t *j, int id, int chained, int64_t number)
 {
-    cJSON    *mechanism, *meta, *cerror;
-    int64_t   number;
+    snx_json_object(j, "mechanism");
 
-    mechanism = snx_json_object(j, exception, "mechanism");
+    snx_json_const(j, "type", id == 0 ? "auto.http.nginx" : "chained");
+    snx_json_bool(j, "handled", id != 0);
 
-    snx_json_ref(j, mechanism, "type", "auto.http.nginx");
-    snx_json_bool(j, mechanism, "handled", 0);
-
-    if (snx_fields_num(fields, SNX_F_EXC_ERRNO, &number)
-        && number > 0 && number <= INT32_MAX)
-    {
-        meta = snx_json_object(j, mechanism, "meta");
-        cerror = snx_json_object(j, meta, "errno");
-        snx_json_num(j, cerror, "number", number);
+    if (chained) {
+        snx_json_num(j, "exception_id", id);
     }
+
+    if (id != 0) {
+        snx_json_num(j, "parent_id", id - 1);
+    }
+
+    if (number > 0 && number <= INT32_MAX) {
+        snx_json_object(j, "meta");
+        snx_json_object(j, "errno");
+        snx_json_num(j, "number", number);
+        snx_json_close(j);
+        snx_json_close(j);
+    }
+
+    snx_json_close(j);
 }
 
 
@@ -63,9 +71,8 @@ snx_encode_part(snx_str_t *s)
 
 
 static void
-snx_encode_frame(snx_json_t *j, cJSON *frames, const snx_field_t *f)
+snx_encode_frame(snx_json_t *j, const snx_field_t *f)
 {
-    cJSON        *frame;
     snx_str_t     value;
     snx_frame_t   packed;
 
@@ -76,29 +83,28 @@ snx_encode_frame(snx_json_t *j, cJSON *frames, const snx_field_t *f)
     memcpy(&packed, f->key.data, sizeof(packed));
     value = f->value;
 
-    frame = snx_json_object(j, frames, NULL);
+    snx_json_object(j, NULL);
 
-    snx_json_str(j, frame, "filename", snx_encode_part(&value),
+    snx_json_str(j, "filename", snx_encode_part(&value),
                  SNX_ENCODE_FRAME_MAX);
-    snx_json_str(j, frame, "function", snx_encode_part(&value),
+    snx_json_str(j, "function", snx_encode_part(&value),
                  SNX_ENCODE_FRAME_MAX);
 
     if (packed.line != 0) {
-        snx_json_num(j, frame, "lineno", packed.line);
+        snx_json_num(j, "lineno", packed.line);
     }
 
-    snx_json_str(j, frame, "context_line", snx_encode_part(&value),
+    snx_json_str(j, "context_line", snx_encode_part(&value),
                  SNX_ENCODE_FRAME_MAX);
-    snx_json_bool(j, frame, "in_app", 1);
+    snx_json_bool(j, "in_app", 1);
+    snx_json_close(j);
 }
 
 
 static void
-snx_encode_stacktrace(snx_json_t *j, cJSON *exception,
-    const snx_fields_t *fields)
+snx_encode_stacktrace(snx_json_t *j, const snx_fields_t *fields)
 {
     int                 n;
-    cJSON              *stacktrace, *frames;
     const snx_field_t  *f;
 
     f = snx_fields_first(fields, SNX_F_FRAME);
@@ -107,21 +113,74 @@ snx_encode_stacktrace(snx_json_t *j, cJSON *exception,
         return;
     }
 
-    stacktrace = snx_json_object(j, exception, "stacktrace");
-    frames = snx_json_array(j, stacktrace, "frames");
+    snx_json_object(j, "stacktrace");
+    snx_json_array(j, "frames");
 
     for (n = 0; f != NULL && n < SNX_ENCODE_FRAMES_MAX_N; n++) {
-        snx_encode_frame(j, frames, f);
+        snx_encode_frame(j, f);
         f = snx_fields_next(fields, f);
     }
+
+    snx_json_close(j);
+    snx_json_close(j);
+}
+
+
+/* Oldest first, so they count down to the exception itself. */
+
+static int
+snx_encode_causes(snx_json_t *j, const snx_fields_t *fields)
+{
+    int                  id, n;
+    snx_str_t            value;
+    snx_cause_field_t    packed;
+    const snx_field_t   *f;
+
+    n = 0;
+
+    for (f = snx_fields_first(fields, SNX_F_CAUSE);
+         f != NULL && n < SNX_ENCODE_CAUSES_MAX_N;
+         f = snx_fields_next(fields, f))
+    {
+        n += (f->key.len == sizeof(packed));
+    }
+
+    id = n;
+
+    for (f = snx_fields_first(fields, SNX_F_CAUSE);
+         f != NULL && id != 0;
+         f = snx_fields_next(fields, f))
+    {
+        if (f->key.len != sizeof(packed)) {
+            continue;
+        }
+
+        memcpy(&packed, f->key.data, sizeof(packed));
+        value = f->value;
+
+        snx_json_object(j, NULL);
+
+        snx_json_text(j, "type", snx_encode_part(&value),
+                      SNX_ENCODE_TYPE_MAX);
+        snx_json_str(j, "value", value, SNX_TEXT_MAX);
+        snx_encode_mechanism(j, id--, 1, packed.error);
+
+        snx_json_close(j);
+    }
+
+    return n;
 }
 
 
 static void
-snx_encode_exception(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+snx_encode_exception(snx_json_t *j, const snx_fields_t *fields)
 {
-    cJSON      *exception, *values;
-    snx_str_t   type, value;
+    int        chained;
+    int64_t    number;
+    snx_str_t  type, value;
+
+    number = 0;
+    (void) snx_fields_num(fields, SNX_F_EXC_ERRNO, &number);
 
     type = snx_fields_str(fields, SNX_F_EXC_TYPE);
     value = snx_fields_str(fields, SNX_F_EXC_VALUE);
@@ -130,109 +189,42 @@ snx_encode_exception(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
         type = snx_cstr("Error");
     }
 
-    exception = snx_json_object(j, event, "exception");
-    values = snx_json_array(j, exception, "values");
-    exception = snx_json_object(j, values, NULL);
+    snx_json_object(j, "exception");
+    snx_json_array(j, "values");
 
-    snx_json_str(j, exception, "type", type, SNX_ENCODE_TYPE_MAX);
-    snx_json_str(j, exception, "value", value, SNX_TEXT_MAX);
+    chained = snx_encode_causes(j, fields) != 0;
 
-    snx_encode_mechanism(j, exception, fields);
-    snx_encode_stacktrace(j, exception, fields);
-}
+    snx_json_object(j, NULL);
 
+    snx_json_str(j, "type", type, SNX_ENCODE_TYPE_MAX);
+    snx_json_str(j, "value", value, SNX_TEXT_MAX);
 
-static const char *
-snx_encode_crumb_category(uint8_t category)
-{
-    switch (category) {
+    snx_encode_mechanism(j, 0, chained, number);
+    snx_encode_stacktrace(j, fields);
 
-    case SNX_CRUMB_REQUEST:
-        return "nginx.request";
-
-    case SNX_CRUMB_NAVIGATION:
-        return "nginx.redirect";
-
-    case SNX_CRUMB_UPSTREAM:
-        return "nginx.upstream";
-
-    case SNX_CRUMB_RESPONSE:
-        return "nginx.response";
-
-    default:
-        return "nginx.error_log";
-    }
-}
-
-
-static void
-snx_encode_crumb(snx_json_t *j, cJSON *values, const snx_field_t *f)
-{
-    cJSON             *crumb;
-    const char        *type;
-    snx_breadcrumb_t   packed;
-
-    if (f->key.len != sizeof(packed)) {
-        return;
-    }
-
-    memcpy(&packed, f->key.data, sizeof(packed));
-
-    type = packed.level >= SNX_LEVEL_ERROR ? "error" : "default";
-
-    crumb = snx_json_object(j, values, NULL);
-
-    snx_json_time(j, crumb, "timestamp", packed.time_us);
-    snx_json_ref(j, crumb, "type", type);
-    snx_json_ref(j, crumb, "category",
-                 snx_encode_crumb_category(packed.category));
-    snx_json_ref(j, crumb, "level", snx_encode_level(packed.level));
-    snx_json_str(j, crumb, "message", f->value, SNX_TEXT_MAX);
-}
-
-
-static void
-snx_encode_breadcrumbs(snx_json_t *j, cJSON *event,
-    const snx_fields_t *fields)
-{
-    int                 n;
-    cJSON              *breadcrumbs, *values;
-    const snx_field_t  *f;
-
-    f = snx_fields_first(fields, SNX_F_BREADCRUMB);
-
-    if (f == NULL) {
-        return;
-    }
-
-    breadcrumbs = snx_json_object(j, event, "breadcrumbs");
-    values = snx_json_array(j, breadcrumbs, "values");
-
-    for (n = 0; f != NULL && n < SNX_ENCODE_CRUMBS_MAX_N; n++) {
-        snx_encode_crumb(j, values, f);
-        f = snx_fields_next(fields, f);
-    }
+    snx_json_close(j);
+    snx_json_close(j);
+    snx_json_close(j);
 }
 
 
 void
-snx_encode_reason(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+snx_encode_reason(snx_json_t *j, const snx_fields_t *fields)
 {
-    cJSON      *logentry;
-    snx_str_t   message;
+    snx_str_t  message;
 
     message = snx_fields_str(fields, SNX_F_MESSAGE);
 
     if (snx_fields_first(fields, SNX_F_EXC_TYPE) != NULL
         || snx_fields_first(fields, SNX_F_EXC_VALUE) != NULL)
     {
-        snx_encode_exception(j, event, fields);
+        snx_encode_exception(j, fields);
 
     } else if (message.len != 0) {
-        logentry = snx_json_object(j, event, "logentry");
-        snx_json_str(j, logentry, "message", message,
-                     SNX_ENCODE_MESSAGE_MAX);
+        snx_json_object(j, "logentry");
+        snx_json_str(j, "message", message, SNX_ENCODE_MESSAGE_MAX);
+        snx_json_close(j);
     }
 
-    snx_encode_breadcrumbs(j, event, fields);
+    snx_encode_crumbs(j, fields);
 }

@@ -25,11 +25,13 @@
  */
 
 static void
-snx_encode_url(snx_json_t *j, cJSON *request, snx_str_t url)
+snx_encode_url(snx_json_t *j, snx_str_t url)
 {
-    char  *text, *p;
+    char     text[SNX_URL_MAX + SNX_ENCODE_ENV_MAX + 1], *p;
+    size_t   n;
 
-    text = snx_json_copy(j, url, SNX_URL_MAX + SNX_ENCODE_ENV_MAX);
+    n = snx_text_utf8(url, text, sizeof(text) - 1, NULL);
+    text[n] = '\0';
 
     if (strncasecmp(text, "http://", 7) == 0) {
         p = text + 7;
@@ -51,7 +53,7 @@ snx_encode_url(snx_json_t *j, cJSON *request, snx_str_t url)
         }
     }
 
-    snx_json_ref(j, request, "url", text);
+    snx_json_str(j, "url", snx_str(text, n), n);
 }
 
 
@@ -74,7 +76,7 @@ snx_encode_same_header(const snx_fields_t *fields, const snx_field_t *from,
 /* f and all headers of its name behind it, as HTTP joins them. */
 
 static void
-snx_encode_merged(snx_json_t *j, cJSON *headers, const snx_fields_t *fields,
+snx_encode_merged(snx_json_t *j, const snx_fields_t *fields,
     const snx_field_t *f)
 {
     char                buf[SNX_ENCODE_MERGED_MAX];
@@ -100,8 +102,8 @@ snx_encode_merged(snx_json_t *j, cJSON *headers, const snx_fields_t *fields,
         value = snx_str(text.data, text.len);
     }
 
-    snx_json_ref(j, headers, snx_json_copy(j, f->key, SNX_ENCODE_HEADER_MAX),
-                 snx_json_copy(j, value, SNX_ENCODE_MERGED_MAX));
+    snx_json_name(j, f->key, SNX_ENCODE_HEADER_MAX);
+    snx_json_text(j, NULL, value, SNX_ENCODE_MERGED_MAX);
 }
 
 
@@ -112,7 +114,7 @@ snx_encode_merged(snx_json_t *j, cJSON *headers, const snx_fields_t *fields,
  */
 
 static void
-snx_encode_cookies(snx_json_t *j, cJSON *headers, const snx_fields_t *fields)
+snx_encode_cookies(snx_json_t *j, const snx_fields_t *fields)
 {
     char                buf[SNX_ENCODE_MERGED_MAX];
     snx_text_t          text;
@@ -140,16 +142,15 @@ snx_encode_cookies(snx_json_t *j, cJSON *headers, const snx_fields_t *fields)
         snx_text_add(&text, f->value);
     }
 
-    snx_json_str(j, headers, "Cookie", snx_str(text.data, text.len),
+    snx_json_str(j, "Cookie", snx_str(text.data, text.len),
                  SNX_ENCODE_MERGED_MAX);
 }
 
 
 static void
-snx_encode_headers(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
+snx_encode_headers(snx_json_t *j, const snx_fields_t *fields)
 {
     int                 cookies;
-    cJSON              *headers;
     const snx_field_t  *f, *first;
 
     first = snx_fields_first(fields, SNX_F_HEADER);
@@ -159,7 +160,7 @@ snx_encode_headers(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
         return;
     }
 
-    headers = snx_json_object(j, request, "headers");
+    snx_json_object(j, "headers");
 
     for (f = first; f != NULL; f = snx_fields_next(fields, f)) {
 
@@ -170,17 +171,18 @@ snx_encode_headers(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
             continue;
         }
 
-        snx_encode_merged(j, headers, fields, f);
+        snx_encode_merged(j, fields, f);
     }
 
-    snx_encode_cookies(j, headers, fields);
+    snx_encode_cookies(j, fields);
+    snx_json_close(j);
 }
 
 
 /* Values of env are strings, as in CGI. */
 
 static void
-snx_encode_port(snx_json_t *j, cJSON *env, const char *key,
+snx_encode_port(snx_json_t *j, const char *key,
     const snx_fields_t *fields, snx_field_id_t id)
 {
     char        buf[24];
@@ -194,37 +196,35 @@ snx_encode_port(snx_json_t *j, cJSON *env, const char *key,
     snx_text_init(&text, buf, sizeof(buf));
     snx_text_addn(&text, port);
 
-    snx_json_str(j, env, key, snx_str(text.data, text.len), sizeof(buf));
+    snx_json_str(j, key, snx_str(text.data, text.len), sizeof(buf));
 }
 
 
 static void
-snx_encode_env(snx_json_t *j, cJSON *request, const snx_fields_t *fields)
+snx_encode_env(snx_json_t *j, const snx_fields_t *fields)
 {
-    cJSON  *env;
+    snx_json_object(j, "env");
 
-    env = snx_json_object(j, request, "env");
-
-    snx_json_str(j, env, "SERVER_NAME", snx_fields_str(fields, SNX_F_VHOST),
+    snx_json_str(j, "SERVER_NAME", snx_fields_str(fields, SNX_F_VHOST),
                  SNX_ENCODE_ENV_MAX);
-    snx_json_str(j, env, "SERVER_ADDR",
+    snx_json_str(j, "SERVER_ADDR",
                  snx_fields_str(fields, SNX_F_SERVER_ADDR),
                  SNX_ENCODE_ENV_MAX);
-    snx_encode_port(j, env, "SERVER_PORT", fields, SNX_F_SERVER_PORT);
-    snx_json_str(j, env, "SERVER_PROTOCOL",
+    snx_encode_port(j, "SERVER_PORT", fields, SNX_F_SERVER_PORT);
+    snx_json_str(j, "SERVER_PROTOCOL",
                  snx_fields_str(fields, SNX_F_PROTOCOL), SNX_ENCODE_ENV_MAX);
-    snx_json_str(j, env, "REMOTE_ADDR",
+    snx_json_str(j, "REMOTE_ADDR",
                  snx_fields_str(fields, SNX_F_REMOTE_ADDR),
                  SNX_ENCODE_ENV_MAX);
-    snx_encode_port(j, env, "REMOTE_PORT", fields, SNX_F_REMOTE_PORT);
+    snx_encode_port(j, "REMOTE_PORT", fields, SNX_F_REMOTE_PORT);
+    snx_json_close(j);
 }
 
 
 void
-snx_encode_request(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
+snx_encode_request(snx_json_t *j, const snx_fields_t *fields)
 {
-    cJSON    *request;
-    int64_t   size;
+    int64_t  size;
 
     if (snx_fields_first(fields, SNX_F_METHOD) == NULL
         && snx_fields_first(fields, SNX_F_URL) == NULL
@@ -233,20 +233,21 @@ snx_encode_request(snx_json_t *j, cJSON *event, const snx_fields_t *fields)
         return;
     }
 
-    request = snx_json_object(j, event, "request");
+    snx_json_object(j, "request");
 
-    snx_json_str(j, request, "method", snx_fields_str(fields, SNX_F_METHOD),
+    snx_json_str(j, "method", snx_fields_str(fields, SNX_F_METHOD),
                  SNX_ENCODE_METHOD_MAX);
-    snx_encode_url(j, request, snx_fields_str(fields, SNX_F_URL));
-    snx_json_str(j, request, "query_string",
+    snx_encode_url(j, snx_fields_str(fields, SNX_F_URL));
+    snx_json_str(j, "query_string",
                  snx_fields_str(fields, SNX_F_QUERY), SNX_QUERY_MAX);
-    snx_encode_headers(j, request, fields);
-    snx_json_str(j, request, "data", snx_fields_str(fields, SNX_F_BODY_DATA),
+    snx_encode_headers(j, fields);
+    snx_json_str(j, "data", snx_fields_str(fields, SNX_F_BODY_DATA),
                  SNX_ENCODE_BODY_MAX);
 
     if (snx_fields_num(fields, SNX_F_BODY_SIZE, &size) && size >= 0) {
-        snx_json_num(j, request, "body_size", size);
+        snx_json_num(j, "body_size", size);
     }
 
-    snx_encode_env(j, request, fields);
+    snx_encode_env(j, fields);
+    snx_json_close(j);
 }

@@ -4,12 +4,12 @@
  */
 
 
+#include "snx_baggage.h"
 #include "snx_encode.h"
 #include "snx_envelope.h"
 #include "snx_text.h"
 
 
-#define SNX_ENVELOPE_ARENA       8192
 #define SNX_ENVELOPE_TEXT_MAX    200
 
 /*
@@ -22,69 +22,125 @@
 
 
 /*
- * The dynamic sampling context.  All values are strings; a name of low
- * quality ("url") must not be in it.
+ * Without tracing, and at the head of a trace, the context is what we are;
+ * of a caller who sent none, none is made up.
  */
 
 static void
-snx_envelope_trace(snx_json_t *j, cJSON *header, const snx_fields_t *fields,
+snx_envelope_trace_own(snx_json_t *j, const snx_fields_t *fields,
     const snx_dsn_t *dsn)
 {
-    char         org[24];
-    cJSON       *trace;
-    int64_t      sampled;
-    snx_str_t    id, name, source;
+    char       org[24];
+    snx_str_t  id;
 
-    id = snx_encode_trace_id(fields);
-
-    trace = snx_json_object(j, header, "trace");
-
-    snx_json_hex(j, trace, "trace_id", id.data, id.len);
-    snx_json_str(j, trace, "public_key", dsn->key, SNX_ENVELOPE_TEXT_MAX);
-    snx_json_str(j, trace, "release", snx_fields_str(fields, SNX_F_RELEASE),
-                 SNX_ENVELOPE_TEXT_MAX);
-    snx_json_str(j, trace, "environment",
-                 snx_fields_str(fields, SNX_F_ENVIRONMENT),
-                 SNX_ENVELOPE_TEXT_MAX);
-    snx_json_str(j, trace, "org_id",
-                 snx_str(org, snx_dsn_org_id(dsn, org, sizeof(org))),
-                 sizeof(org));
-
-    if (!snx_fields_num(fields, SNX_F_SAMPLED, &sampled)) {
+    if (snx_fields_first(fields, SNX_F_PARENT_SPAN_ID) != NULL
+        || snx_fields_first(fields, SNX_F_SAMPLED) != NULL)
+    {
         return;
     }
 
-    snx_json_ref(j, trace, "sampled", sampled ? "true" : "false");
+    id = snx_encode_trace_id(fields);
 
-    name = snx_fields_str(fields, SNX_F_TRANSACTION);
-    source = snx_fields_str(fields, SNX_F_TRANSACTION_SOURCE);
+    snx_json_object(j, "trace");
 
-    if (!snx_text_ieq(source, snx_cstr("url"))) {
-        snx_json_str(j, trace, "transaction", name, SNX_NAME_MAX);
+    snx_json_hex(j, "trace_id", id.data, id.len);
+    snx_json_str(j, "public_key", dsn->key, SNX_ENVELOPE_TEXT_MAX);
+    snx_json_str(j, "release", snx_fields_str(fields, SNX_F_RELEASE),
+                 SNX_ENVELOPE_TEXT_MAX);
+    snx_json_str(j, "environment",
+                 snx_fields_str(fields, SNX_F_ENVIRONMENT),
+                 SNX_ENVELOPE_TEXT_MAX);
+    snx_json_str(j, "org_id",
+                 snx_str(org, snx_dsn_org_id(dsn, org, sizeof(org))),
+                 sizeof(org));
+
+    snx_json_close(j);
+}
+
+
+/* Whether Sentry can use it: of this trace, and whose it is. */
+
+static int
+snx_envelope_usable(snx_str_t baggage, const snx_fields_t *fields)
+{
+    snx_str_t      trace, value;
+    unsigned char  id[16];
+
+    trace = snx_encode_trace_id(fields);
+
+    return trace.len == sizeof(id)
+           && snx_baggage_find(baggage, "public_key", &value) == SNX_OK
+           && snx_baggage_find(baggage, "trace_id", &value) == SNX_OK
+           && snx_text_unhex(value, id, sizeof(id))
+           && memcmp(id, trace.data, sizeof(id)) == 0;
+}
+
+
+/*
+ * The dynamic sampling context, all of it strings: what went upstream as
+ * baggage must be the same here.
+ */
+
+static void
+snx_envelope_trace(snx_json_t *j, const snx_fields_t *fields,
+    const snx_dsn_t *dsn)
+{
+    char           buf[SNX_BAGGAGE_MAX];
+    const char    *from;
+    snx_str_t      baggage;
+    snx_member_t   member;
+
+    baggage = snx_fields_str(fields, SNX_F_BAGGAGE);
+
+    if (baggage.len == 0) {
+        snx_envelope_trace_own(j, fields, dsn);
+        return;
     }
+
+    if (!snx_envelope_usable(baggage, fields)) {
+        return;
+    }
+
+    snx_json_object(j, "trace");
+    from = j->pos;
+
+    while (snx_baggage_next(&baggage, &member) == SNX_OK) {
+
+        if (!member.ours || snx_json_has(j, from, member.key)) {
+            continue;
+        }
+
+        snx_json_name(j, member.key, SNX_BAGGAGE_MAX);
+        snx_json_text(j, NULL,
+                      snx_str(buf, snx_baggage_decode(member.value, buf,
+                                                      sizeof(buf))),
+                      SNX_BAGGAGE_MAX);
+    }
+
+    snx_json_close(j);
 }
 
 
 static void
-snx_envelope_header(snx_json_t *j, cJSON *header, const snx_fields_t *fields,
+snx_envelope_header(snx_json_t *j, const snx_fields_t *fields,
     const snx_envelope_meta_t *meta)
 {
-    cJSON      *sdk;
-    snx_str_t   id;
+    snx_str_t  id;
 
     if (fields != NULL) {
         id = snx_fields_str(fields, SNX_F_EVENT_ID);
-        snx_json_hex(j, header, "event_id", id.data, id.len);
+        snx_json_hex(j, "event_id", id.data, id.len);
     }
 
-    snx_json_time(j, header, "sent_at", meta->now_us);
+    snx_json_time(j, "sent_at", meta->now_us);
 
-    sdk = snx_json_object(j, header, "sdk");
-    snx_json_ref(j, sdk, "name", SNX_SDK_NAME);
-    snx_json_ref(j, sdk, "version", SNX_VERSION);
+    snx_json_object(j, "sdk");
+    snx_json_const(j, "name", SNX_SDK_NAME);
+    snx_json_const(j, "version", SNX_VERSION);
+    snx_json_close(j);
 
     if (fields != NULL && meta->dsn != NULL) {
-        snx_envelope_trace(j, header, fields, meta->dsn);
+        snx_envelope_trace(j, fields, meta->dsn);
     }
 }
 
@@ -93,37 +149,23 @@ snx_rc_t
 snx_envelope_begin(snx_envelope_t *envelope, void *buf, size_t cap,
     const snx_fields_t *fields, const snx_envelope_meta_t *meta)
 {
-    char         arena[SNX_ENVELOPE_ARENA];
-    cJSON       *header;
-    snx_rc_t     rc;
-    snx_json_t   j;
+    snx_json_t  j;
 
     envelope->data = buf;
     envelope->cap = cap;
     envelope->len = 0;
 
-    snx_json_init(&j, arena, sizeof(arena));
+    memset(&j, 0, sizeof(snx_json_t));
+    snx_json_begin(&j, buf, cap);
+    snx_envelope_header(&j, fields, meta);
 
-    header = cJSON_CreateObject();
-
-    if (header == NULL) {
-        return SNX_NOMEM;
+    if (snx_json_end(&j, &envelope->len) != SNX_OK || envelope->len == cap) {
+        return SNX_TOO_BIG;
     }
 
-    snx_envelope_header(&j, header, fields, meta);
+    envelope->data[envelope->len++] = '\n';
 
-    rc = snx_json_print(&j, header, buf, cap, &envelope->len);
-
-    if (rc == SNX_OK) {
-
-        /* printing leaves more room than the line feed needs */
-
-        envelope->data[envelope->len++] = '\n';
-    }
-
-    cJSON_Delete(header);
-
-    return rc;
+    return SNX_OK;
 }
 
 
@@ -175,11 +217,10 @@ snx_report_empty(const snx_report_t *report)
 
 
 static void
-snx_envelope_discarded(snx_json_t *j, cJSON *list, const snx_report_t *report)
+snx_envelope_discarded(snx_json_t *j, const snx_report_t *report)
 {
-    int         lost, category;
-    cJSON      *entry;
-    snx_str_t   name;
+    int        lost, category;
+    snx_str_t  name;
 
     for (lost = 0; lost < SNX_LOST_REPORTED_N; lost++) {
         for (category = 0; category < SNX_CATS_N; category++) {
@@ -188,16 +229,18 @@ snx_envelope_discarded(snx_json_t *j, cJSON *list, const snx_report_t *report)
                 continue;
             }
 
-            entry = snx_json_object(j, list, NULL);
+            snx_json_object(j, NULL);
 
             name = snx_lost_reason((snx_lost_t) lost);
-            snx_json_str(j, entry, "reason", name, name.len);
+            snx_json_str(j, "reason", name, name.len);
 
             name = snx_category_name((snx_category_t) category);
-            snx_json_str(j, entry, "category", name, name.len);
+            snx_json_str(j, "category", name, name.len);
 
-            snx_json_num(j, entry, "quantity",
+            snx_json_num(j, "quantity",
                          (int64_t) report->n[lost][category]);
+
+            snx_json_close(j);
         }
     }
 }
@@ -207,34 +250,24 @@ snx_rc_t
 snx_envelope_report(snx_envelope_t *envelope, const snx_report_t *report,
     int64_t now_us)
 {
-    char         arena[SNX_ENVELOPE_ARENA], out[SNX_ENVELOPE_REPORT_MAX];
-    cJSON       *root;
+    char         out[SNX_ENVELOPE_REPORT_MAX];
     size_t       len;
-    snx_rc_t     rc;
     snx_json_t   j;
 
     if (snx_report_empty(report)) {
         return SNX_OK;
     }
 
-    snx_json_init(&j, arena, sizeof(arena));
+    memset(&j, 0, sizeof(snx_json_t));
+    snx_json_begin(&j, out, sizeof(out));
+    snx_json_time(&j, "timestamp", now_us);
 
-    root = cJSON_CreateObject();
+    snx_json_array(&j, "discarded_events");
+    snx_envelope_discarded(&j, report);
+    snx_json_close(&j);
 
-    if (root == NULL) {
-        return SNX_NOMEM;
-    }
-
-    snx_json_time(&j, root, "timestamp", now_us);
-    snx_envelope_discarded(&j, snx_json_array(&j, root, "discarded_events"),
-                           report);
-
-    rc = snx_json_print(&j, root, out, sizeof(out), &len);
-
-    cJSON_Delete(root);
-
-    if (rc != SNX_OK) {
-        return rc;
+    if (snx_json_end(&j, &len) != SNX_OK) {
+        return SNX_TOO_BIG;
     }
 
     return snx_envelope_item(envelope, "client_report", out, len);

@@ -22,8 +22,8 @@
 #include "snx_shm.h"
 
 
-/* Of the header, and of one client report. */
-#define SNX_ENVELOPE_HEADER_MAX  8192
+/* Of the header, mostly baggage, and of one client report. */
+#define SNX_ENVELOPE_HEADER_MAX  32768
 #define SNX_ENVELOPE_REPORT_MAX  8192
 
 
@@ -47,7 +47,7 @@ typedef struct {
 /*
  * Begins the envelope of the event in fields, or, with fields NULL, of items
  * that belong to no event.
- * Returns SNX_OK, SNX_TOO_BIG or SNX_NOMEM.
+ * Returns SNX_OK or SNX_TOO_BIG.
  */
 snx_rc_t snx_envelope_begin(snx_envelope_t *envelope, void *buf, size_t cap,
     const snx_fields_t *fields, const snx_envelope_meta_t *meta);
@@ -64,7 +64,7 @@ typedef struct {
 } snx_report_t;
 
 
-/* Adds a client_report item; an empty report adds nothing. */
+/* Adds a client_report item, SNX_OK or SNX_TOO_BIG; an empty one adds none. */
 snx_rc_t snx_envelope_report(snx_envelope_t *envelope,
     const snx_report_t *report, int64_t now_us);
 

@@ -4,268 +4,505 @@
  */
 
 
-#include <limits.h>
-#include <stdio.h>
-
 #include "snx_json.h"
 #include "snx_text.h"
 
 
-/* cJSON wants some bytes more than it writes (its manual names 5) */
-#define SNX_JSON_PRINT_SLACK   64
+#define SNX_JSON_NUM_MAX       20      /* -9223372036854775808 */
+#define SNX_JSON_GROWTH        6       /* a byte may become "\u001f" */
+#define SNX_JSON_STAMP         20      /* time up to its fraction */
+
+#define SNX_JSON_ONES          0x0101010101010101u
+#define SNX_JSON_TOPS          0x8080808080808080u
 
 
 void
-snx_json_init(snx_json_t *j, void *arena, size_t cap)
+snx_json_begin(snx_json_t *j, void *buf, size_t cap)
 {
-    j->arena = arena;
-    j->used = 0;
-    j->cap = cap;
-    j->nomem = 0;
+    j->start = buf;
+    j->pos = buf;
+    j->end = j->start + cap;
+    j->arrays = 0;
+    j->comma = 0;
+    j->full = 0;
+
+    snx_json_object(j, NULL);
 }
 
 
-/* Takes item in any case: what cannot be attached is freed. */
-
-static cJSON *
-snx_json_attach(snx_json_t *j, cJSON *parent, const char *key, cJSON *item)
+snx_rc_t
+snx_json_end(snx_json_t *j, size_t *len)
 {
-    cJSON_bool  done;
+    snx_json_close(j);
 
-    if (item == NULL) {
-        j->nomem = 1;
+    if (j->full) {
+        return SNX_TOO_BIG;
+    }
+
+    *len = (size_t) (j->pos - j->start);
+
+    return SNX_OK;
+}
+
+
+/* Where want bytes of a value go, behind comma and name; NULL: no room. */
+
+static char *
+snx_json_room(snx_json_t *j, const char *key, size_t want)
+{
+    char    *p;
+    size_t   n;
+
+    p = j->pos;
+    n = key == NULL ? 0 : strlen(key);
+
+    if ((size_t) (j->end - p) < want + n + 4) {
+        j->full = 1;
         return NULL;
     }
+
+    if (j->comma) {
+        *p++ = ',';
+    }
+
+    j->comma = 1;
 
     if (key != NULL) {
-        done = cJSON_AddItemToObjectCS(parent, key, item);
+        *p++ = '"';
+        p = (char *) memcpy(p, key, n) + n;
+        *p++ = '"';
+        *p++ = ':';
+    }
+
+    return p;
+}
+
+
+static void
+snx_json_open(snx_json_t *j, const char *key, unsigned array)
+{
+    char  *p;
+
+    j->arrays = j->arrays << 1 | array;
+
+    p = snx_json_room(j, key, 1);
+
+    if (p != NULL) {
+        *p++ = array ? '[' : '{';
+        j->pos = p;
+    }
+
+    j->comma = 0;
+}
+
+
+void
+snx_json_object(snx_json_t *j, const char *key)
+{
+    snx_json_open(j, key, 0);
+}
+
+
+void
+snx_json_array(snx_json_t *j, const char *key)
+{
+    snx_json_open(j, key, 1);
+}
+
+
+void
+snx_json_close(snx_json_t *j)
+{
+    if (j->pos == j->end) {
+        j->full = 1;
 
     } else {
-        done = cJSON_AddItemToArray(parent, item);
+        *j->pos++ = (j->arrays & 1) ? ']' : '}';
     }
 
-    if (!done) {
-        j->nomem = 1;
-        cJSON_Delete(item);
-        return NULL;
-    }
-
-    return item;
-}
-
-
-cJSON *
-snx_json_object(snx_json_t *j, cJSON *parent, const char *key)
-{
-    return snx_json_attach(j, parent, key, cJSON_CreateObject());
-}
-
-
-cJSON *
-snx_json_array(snx_json_t *j, cJSON *parent, const char *key)
-{
-    return snx_json_attach(j, parent, key, cJSON_CreateArray());
+    j->arrays >>= 1;
+    j->comma = 1;
 }
 
 
 /*
- * Whether all of s is ASCII without NUL, which needs no repair: nearly all
- * strings.  Eight bytes at a time; w - 01.. has the top bit set where a byte
- * is 0, w where it is above 0x7f.
+ * Whether eight bytes are copied as they are: ASCII, none below a blank, no
+ * quote, no backslash.  Subtracting borrows into the top bit of a byte that
+ * is below what is subtracted; a borrow may make a neighbour look special,
+ * which costs time only.
  */
 
 static int
-snx_json_plain(snx_str_t s)
+snx_json_plain(uint64_t w)
 {
-    size_t    i;
-    uint64_t  w;
-
-    for (i = 0; s.len - i >= sizeof(w); i += sizeof(w)) {
-        memcpy(&w, s.data + i, sizeof(w));
-
-        if ((w | (w - 0x0101010101010101u)) & 0x8080808080808080u) {
-            return 0;
-        }
-    }
-
-    for ( /* void */ ; i < s.len; i++) {
-        if (s.data[i] == 0 || s.data[i] > 0x7f) {
-            return 0;
-        }
-    }
-
-    return 1;
+    return ((w | (w - 0x20 * SNX_JSON_ONES)
+             | ((w ^ '"' * SNX_JSON_ONES) - SNX_JSON_ONES)
+             | ((w ^ '\\' * SNX_JSON_ONES) - SNX_JSON_ONES))
+            & SNX_JSON_TOPS) == 0;
 }
 
 
-char *
-snx_json_copy(snx_json_t *j, snx_str_t s, size_t max)
+static char *
+snx_json_escape(char *p, unsigned char c)
 {
-    char         *p;
-    size_t        room;
-    static char   empty[1];
+    char               e;
+    static const char  hex[] = "0123456789abcdef";
 
-    if (j->used + 1 >= j->cap) {
-        return empty;
+    e = c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c == '\b' ? 'b'
+        : c == '\f' ? 'f' : c >= 0x20 ? (char) c : '\0';
+
+    *p++ = '\\';
+
+    if (e != '\0') {
+        *p++ = e;
+        return p;
     }
 
-    p = j->arena + j->used;
-    room = j->cap - j->used - 1;
-    room = max < room ? max : room;
+    *p++ = 'u';
+    *p++ = '0';
+    *p++ = '0';
+    *p++ = hex[c >> 4];
+    *p++ = hex[c & 0xf];
 
-    if (s.len <= room && snx_json_plain(s)) {
+    return p;
+}
 
-        if (s.len != 0) {
-            memcpy(p, s.data, s.len);
-        }
 
-        room = s.len;
+/*
+ * Writes the next character of s, whole or as U+FFFD, unless it is longer
+ * than *left; cuts it off s and its length off *left.
+ */
+
+static char *
+snx_json_char(char *p, snx_str_t *s, size_t *left)
+{
+    size_t                n, used;
+    unsigned char         c;
+    const unsigned char  *src;
+
+    c = s->data[0];
+    src = s->data;
+    n = snx_text_char(src, s->len);
+    used = n;
+
+    if (n == 0) {
+        src = (const unsigned char *) "\xef\xbf\xbd";
+        n = 3;
+        used = 1;
+    }
+
+    if (n > *left) {
+        *left = 0;
+        return p;
+    }
+
+    if (n == 1 && (c < 0x20 || c == '"' || c == '\\')) {
+        p = snx_json_escape(p, c);
 
     } else {
-        room = snx_text_utf8(s, p, room, NULL);
+        p = (char *) memcpy(p, src, n) + n;
     }
 
-    p[room] = '\0';
-    j->used += room + 1;
+    s->data += used;
+    s->len -= used;
+    *left -= n;
+
+    return p;
+}
+
+
+/* At most left bytes of s, as they are before they are escaped. */
+
+static char *
+snx_json_bytes(char *p, snx_str_t s, size_t left)
+{
+    size_t         n;
+    uint64_t       w;
+    unsigned char  c;
+
+    while (s.len != 0 && left != 0) {
+
+        for (n = s.len < left ? s.len : left; n >= sizeof(w); n -= sizeof(w))
+        {
+            memcpy(&w, s.data, sizeof(w));
+
+            if (!snx_json_plain(w)) {
+                break;
+            }
+
+            memcpy(p, &w, sizeof(w));
+            p += sizeof(w);
+            s.data += sizeof(w);
+            s.len -= sizeof(w);
+            left -= sizeof(w);
+        }
+
+        /* the next eight are looked at one by one */
+
+        for (n = sizeof(w); n != 0 && s.len != 0 && left != 0; n--) {
+            c = s.data[0];
+
+            if (c < 0x20 || c > 0x7f || c == '"' || c == '\\') {
+                p = snx_json_char(p, &s, &left);
+                continue;
+            }
+
+            *p++ = (char) c;
+            s.data++;
+            s.len--;
+            left--;
+        }
+    }
+
+    return p;
+}
+
+
+/* A string in its quotes; p has room for SNX_JSON_GROWTH times its bytes. */
+
+static char *
+snx_json_quoted(char *p, snx_str_t s, size_t max)
+{
+    *p++ = '"';
+    p = snx_json_bytes(p, s, max);
+    *p++ = '"';
 
     return p;
 }
 
 
 void
-snx_json_ref(snx_json_t *j, cJSON *parent, const char *key, const char *z)
+snx_json_text(snx_json_t *j, const char *key, snx_str_t s, size_t max)
 {
-    (void) snx_json_attach(j, parent, key, cJSON_CreateStringReference(z));
-}
+    char    *p;
+    size_t   n;
 
+    n = s.len < max ? s.len : max;
+    p = snx_json_room(j, key, SNX_JSON_GROWTH * n + 2);
 
-void
-snx_json_str(snx_json_t *j, cJSON *parent, const char *key, snx_str_t s,
-    size_t max)
-{
-    if (s.len != 0) {
-        snx_json_ref(j, parent, key, snx_json_copy(j, s, max));
+    if (p != NULL) {
+        j->pos = snx_json_quoted(p, s, max);
     }
 }
 
 
 void
-snx_json_hex(snx_json_t *j, cJSON *parent, const char *key,
-    const unsigned char *data, size_t len)
+snx_json_str(snx_json_t *j, const char *key, snx_str_t s, size_t max)
+{
+    if (s.len != 0) {
+        snx_json_text(j, key, s, max);
+    }
+}
+
+
+void
+snx_json_name(snx_json_t *j, snx_str_t name, size_t max)
+{
+    snx_json_text(j, NULL, name, max);
+
+    if (j->pos == j->end) {
+        j->full = 1;
+
+    } else {
+        *j->pos++ = ':';
+    }
+
+    j->comma = 0;
+}
+
+
+void
+snx_json_const(snx_json_t *j, const char *key, const char *z)
+{
+    char    *p;
+    size_t   n;
+
+    n = strlen(z);
+    p = snx_json_room(j, key, n + 2);
+
+    if (p != NULL) {
+        *p++ = '"';
+        p = (char *) memcpy(p, z, n) + n;
+        *p++ = '"';
+        j->pos = p;
+    }
+}
+
+
+void
+snx_json_hex(snx_json_t *j, const char *key, const unsigned char *data,
+    size_t len)
 {
     char  *p;
 
-    if (j->cap - j->used < 2 * len + 1) {
-        return;
+    p = snx_json_room(j, key, 2 * len + 2);
+
+    if (p != NULL) {
+        *p++ = '"';
+        snx_text_hex(data, len, p);
+        p += 2 * len;
+        *p++ = '"';
+        j->pos = p;
     }
-
-    p = j->arena + j->used;
-    snx_text_hex(data, len, p);
-    p[2 * len] = '\0';
-    j->used += 2 * len + 1;
-
-    snx_json_ref(j, parent, key, p);
 }
 
 
-/* text is JSON already: a reference to it that is printed as it is. */
-
-static void
-snx_json_raw(snx_json_t *j, cJSON *parent, const char *key, const char *text)
+static char *
+snx_json_digits(char *p, int64_t n)
 {
-    size_t   len;
-    cJSON   *item;
-
-    len = strlen(text);
-
-    if (j->cap - j->used < len + 1) {
-        return;
-    }
-
-    item = cJSON_CreateStringReference(memcpy(j->arena + j->used, text,
-                                              len + 1));
-    j->used += len + 1;
-
-    if (item != NULL) {
-        item->type = cJSON_Raw | cJSON_IsReference;
-    }
-
-    (void) snx_json_attach(j, parent, key, item);
-}
-
-
-void
-snx_json_num(snx_json_t *j, cJSON *parent, const char *key, int64_t n)
-{
-    char        buf[24];
     snx_text_t  t;
 
-    snx_text_init(&t, buf, sizeof(buf) - 1);
+    snx_text_init(&t, p, SNX_JSON_NUM_MAX);
     snx_text_addn(&t, n);
-    buf[t.len] = '\0';
 
-    snx_json_raw(j, parent, key, buf);
+    return p + t.len;
 }
 
 
 void
-snx_json_ms(snx_json_t *j, cJSON *parent, const char *key, int64_t ms)
+snx_json_num(snx_json_t *j, const char *key, int64_t n)
 {
-    char        buf[32];
-    snx_text_t  t;
+    char  *p;
 
-    if (ms < 0) {
+    p = snx_json_room(j, key, SNX_JSON_NUM_MAX);
+
+    if (p != NULL) {
+        j->pos = snx_json_digits(p, n);
+    }
+}
+
+
+void
+snx_json_decimal(snx_json_t *j, const char *key, int64_t n, int places)
+{
+    int       i;
+    char     *p;
+    int64_t   unit;
+
+    if (n < 0) {
         return;
     }
 
-    snx_text_init(&t, buf, sizeof(buf) - 1);
-    snx_text_addn(&t, ms / 1000);
+    p = snx_json_room(j, key, 2 * SNX_JSON_NUM_MAX);
 
-    buf[t.len++] = '.';
-    buf[t.len++] = (char) ('0' + ms % 1000 / 100);
-    buf[t.len++] = (char) ('0' + ms % 100 / 10);
-    buf[t.len++] = (char) ('0' + ms % 10);
-    buf[t.len] = '\0';
+    if (p == NULL) {
+        return;
+    }
 
-    snx_json_raw(j, parent, key, buf);
+    for (i = 0, unit = 1; i < places; i++) {
+        unit *= 10;
+    }
+
+    p = snx_json_digits(p, n / unit);
+    *p++ = '.';
+
+    for (n %= unit, i = places - 1; i >= 0; i--, n /= 10) {
+        p[i] = (char) ('0' + n % 10);
+    }
+
+    j->pos = p + places;
 }
 
 
 void
-snx_json_time(snx_json_t *j, cJSON *parent, const char *key, int64_t us)
+snx_json_ms(snx_json_t *j, const char *key, int64_t ms)
 {
-    char    buf[SNX_TEXT_TIME_MAX];
-    size_t  n;
+    snx_json_decimal(j, key, ms, 3);
+}
 
-    n = snx_text_time(us, buf);
 
-    snx_json_str(j, parent, key, snx_str(buf, n), n);
+/* Most times of an item are of one second: its date is written once. */
+
+void
+snx_json_time(snx_json_t *j, const char *key, int64_t us)
+{
+    int    i;
+    char  *p, buf[SNX_TEXT_TIME_MAX];
+
+    p = snx_json_room(j, key, SNX_TEXT_TIME_MAX + 2);
+
+    if (p == NULL) {
+        return;
+    }
+
+    us = us < 0 ? 0 : us;
+
+    if (us / 1000000 != j->sec || j->stamp[0] == '\0') {
+        (void) snx_text_time(us, buf);
+        memcpy(j->stamp, buf, SNX_JSON_STAMP);
+        j->sec = us / 1000000;
+    }
+
+    *p++ = '"';
+    p = (char *) memcpy(p, j->stamp, SNX_JSON_STAMP) + SNX_JSON_STAMP;
+
+    for (i = 5, us %= 1000000; i >= 0; i--, us /= 10) {
+        p[i] = (char) ('0' + us % 10);
+    }
+
+    p += 6;
+    *p++ = 'Z';
+    *p++ = '"';
+    j->pos = p;
 }
 
 
 void
-snx_json_bool(snx_json_t *j, cJSON *parent, const char *key, int on)
+snx_json_bool(snx_json_t *j, const char *key, int on)
 {
-    (void) snx_json_attach(j, parent, key, cJSON_CreateBool(on));
+    char    *p;
+    size_t   n;
+
+    n = on ? 4 : 5;
+    p = snx_json_room(j, key, n);
+
+    if (p != NULL) {
+        j->pos = (char *) memcpy(p, on ? "true" : "false", n) + n;
+    }
 }
 
 
-snx_rc_t
-snx_json_print(snx_json_t *j, cJSON *tree, char *out, size_t cap, size_t *len)
+/* The end of the string that begins at p, behind its quote. */
+
+static const char *
+snx_json_skip(const char *p, const char *end)
 {
-    if (j->nomem) {
-        return SNX_NOMEM;
+    for (p++; p < end && *p != '"'; p++) {
+        p += *p == '\\';
     }
 
-    if (cap <= SNX_JSON_PRINT_SLACK || cap > INT_MAX) {
-        return SNX_TOO_BIG;
+    return p + 1;
+}
+
+
+int
+snx_json_has(const snx_json_t *j, const char *from, snx_str_t name)
+{
+    int          depth;
+    const char  *p, *next;
+
+    depth = 0;
+
+    for (p = from; p < j->pos; p = next) {
+        next = p + 1;
+
+        if (*p == '{' || *p == '[') {
+            depth++;
+
+        } else if (*p == '}' || *p == ']') {
+            depth--;
+
+        } else if (*p == '"') {
+            next = snx_json_skip(p, j->pos);
+
+            if (depth == 0 && next < j->pos && *next == ':'
+                && (size_t) (next - p) == name.len + 2
+                && memcmp(p + 1, name.data, name.len) == 0)
+            {
+                return 1;
+            }
+        }
     }
 
-    if (!cJSON_PrintPreallocated(tree, out, (int) cap, 0)) {
-        return SNX_TOO_BIG;
-    }
-
-    *len = strlen(out);
-
-    return SNX_OK;
+    return 0;
 }

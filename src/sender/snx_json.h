@@ -2,15 +2,17 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Building JSON with cJSON from bytes of any kind.  Owns the repair and the
- * cutting of strings.
+ * Writes JSON into a buffer, front to back.  Owns the repair, cutting and
+ * escaping of strings: bytes of any kind become valid UTF-8.
  *
- * DESIGN.  Strings are repaired into an arena of the caller and referenced
- * by the tree; numbers are written by us and referenced as raw JSON, because
- * cJSON would print and scan each double.  So a node costs one allocation,
- * and only nodes are allocated.  The tree must die before the arena is used
- * again.  A failed allocation sets nomem and everything after it goes on
- * without harm: the caller looks once, at the end.
+ * DESIGN.  There is no tree: a value is written when it is known and never
+ * looked at again, so nothing is allocated and an event costs little more
+ * than copying its bytes.  What does not fit sets full and everything after
+ * it goes on without harm: the caller looks once, at the end.
+ *
+ *   snx_json_object(j, "user");
+ *   snx_json_str(j, "id", id, 128);
+ *   snx_json_close(j);
  */
 
 
@@ -18,63 +20,75 @@
 #define SNX_JSON_H_INCLUDED
 
 
-#include <cjson/cJSON.h>
-
 #include "snx.h"
 
 
+/* Zeroed before its first use; used again, it knows the date still. */
+
 typedef struct {
-    char      *arena;
-    size_t     used;
-    size_t     cap;
-    unsigned   nomem:1;
+    char      *start;
+    char      *pos;
+    char      *end;
+    uint32_t   arrays;         /* a bit per open level: 1 is an array */
+    unsigned   comma:1;        /* before the next value */
+    unsigned   full:1;
+    int64_t    sec;            /* that stamp tells */
+    char       stamp[20];      /* "2026-11-22T01:02:03.", empty: none */
 } snx_json_t;
 
 
-void snx_json_init(snx_json_t *j, void *arena, size_t cap);
+/* Begins the outermost object in cap bytes at buf. */
+void snx_json_begin(snx_json_t *j, void *buf, size_t cap);
 
 /*
- * Each adds a value to parent: under key in an object, or at the end of an
- * array when key is NULL.  key must outlive the tree (a constant, or from
- * the arena).  parent may be NULL after a failure.
+ * Ends the outermost object: SNX_OK with *len set (not terminated), or
+ * SNX_TOO_BIG.
  */
-cJSON *snx_json_object(snx_json_t *j, cJSON *parent, const char *key);
-cJSON *snx_json_array(snx_json_t *j, cJSON *parent, const char *key);
+snx_rc_t snx_json_end(snx_json_t *j, size_t *len);
+
+/*
+ * Each adds a value: under key, a constant of plain ASCII, or without a name
+ * when key is NULL (in an array, or behind snx_json_name()).  Objects and
+ * arrays are open until snx_json_close(); at most 31 are open at once.
+ */
+void snx_json_object(snx_json_t *j, const char *key);
+void snx_json_array(snx_json_t *j, const char *key);
+void snx_json_close(snx_json_t *j);
+
+/* The name of the next value, of any bytes, cut at max. */
+void snx_json_name(snx_json_t *j, snx_str_t name, size_t max);
 
 /* At most max bytes of s, repaired.  Empty strings are left out. */
-void snx_json_str(snx_json_t *j, cJSON *parent, const char *key, snx_str_t s,
-    size_t max);
+void snx_json_str(snx_json_t *j, const char *key, snx_str_t s, size_t max);
 
-/* A constant, or a terminated string from the arena: not copied. */
-void snx_json_ref(snx_json_t *j, cJSON *parent, const char *key,
-    const char *z);
+/* The same, but an empty string is written. */
+void snx_json_text(snx_json_t *j, const char *key, snx_str_t s, size_t max);
+
+/* A constant of plain ASCII without quotes and backslashes. */
+void snx_json_const(snx_json_t *j, const char *key, const char *z);
 
 /* Lower-case hexadecimal of len raw bytes. */
-void snx_json_hex(snx_json_t *j, cJSON *parent, const char *key,
-    const unsigned char *data, size_t len);
+void snx_json_hex(snx_json_t *j, const char *key, const unsigned char *data,
+    size_t len);
 
-void snx_json_num(snx_json_t *j, cJSON *parent, const char *key, int64_t n);
+void snx_json_num(snx_json_t *j, const char *key, int64_t n);
 
-/* Milliseconds as seconds: 1234 -> 1.234. */
-void snx_json_ms(snx_json_t *j, cJSON *parent, const char *key, int64_t ms);
+/* n with its last places (at most 18) behind a point; left out below 0. */
+void snx_json_decimal(snx_json_t *j, const char *key, int64_t n, int places);
 
-/* RFC 3339; left out when the time cannot be written. */
-void snx_json_time(snx_json_t *j, cJSON *parent, const char *key, int64_t us);
+/* Milliseconds as seconds, or microseconds as milliseconds: 1234 -> 1.234. */
+void snx_json_ms(snx_json_t *j, const char *key, int64_t ms);
 
-void snx_json_bool(snx_json_t *j, cJSON *parent, const char *key, int on);
+/* RFC 3339 with microseconds. */
+void snx_json_time(snx_json_t *j, const char *key, int64_t us);
 
-/*
- * A terminated, repaired copy of at most max bytes in the arena, for keys
- * and for snx_json_ref(); "" when the arena is full.
- */
-char *snx_json_copy(snx_json_t *j, snx_str_t s, size_t max);
+void snx_json_bool(snx_json_t *j, const char *key, int on);
 
 /*
- * Prints tree to at most cap bytes.  Returns SNX_OK with *len set, SNX_NOMEM
- * when building it failed, or SNX_TOO_BIG.
+ * Whether the object whose first name is at from (j->pos after it was
+ * opened) has a member of that name, which is plain ASCII, by now.
  */
-snx_rc_t snx_json_print(snx_json_t *j, cJSON *tree, char *out, size_t cap,
-    size_t *len);
+int snx_json_has(const snx_json_t *j, const char *from, snx_str_t name);
 
 
 #endif /* SNX_JSON_H_INCLUDED */

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <cjson/cJSON.h>
+
 #include "snx_encode.h"
 #include "snx_envelope.h"
 #include "snx_text.h"

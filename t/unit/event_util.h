@@ -13,6 +13,8 @@
 
 #include <stdlib.h>
 
+#include <cjson/cJSON.h>
+
 #include "snx_encode.h"
 #include "snx_envelope.h"
 #include "snx_text.h"
@@ -29,6 +31,11 @@
 #define UTIL_TRACE_HEX "112233445566778899aabbccddeeff01"
 #define UTIL_SPAN      "\x12\x34\x56\x78\x90\xab\xcd\xef"
 #define UTIL_PARENT    "\x22\x34\x56\x78\x90\xab\xcd\xef"
+#define UTIL_BAGGAGE                                                          \
+    "sentry-trace_id=" UTIL_TRACE_HEX ",sentry-public_key=abc,"              \
+    "sentry-release=shop%401.2.3,sentry-sample_rate=0.25,"                   \
+    "sentry-sample_rand=0.000001,sentry-sampled=true,"                       \
+    "sentry-transaction=GET%20%2Fapi%2F"
 #define UTIL_TIME_US   1790000000123456
 
 
@@ -62,6 +69,7 @@ static const util_text_t  util_texts[] = {
     { SNX_F_TRACE_ID, UTIL_TRACE },
     { SNX_F_SPAN_ID, UTIL_SPAN },
     { SNX_F_PARENT_SPAN_ID, UTIL_PARENT },
+    { SNX_F_BAGGAGE, UTIL_BAGGAGE },
     { SNX_F_TRANSACTION, "GET /api/" },
     { SNX_F_TRANSACTION_SOURCE, "route" },
     { SNX_F_FINGERPRINT, "upstream-timeout" },
@@ -124,16 +132,21 @@ static const util_pair_t  util_pairs[] = {
 static TAP_UNUSED void
 util_structures(snx_rec_writer_t *w)
 {
-    snx_frame_t       frame;
-    snx_upstream_t    up;
-    snx_breadcrumb_t  crumb;
+    snx_frame_t        frame;
+    snx_upstream_t     up;
+    snx_breadcrumb_t   crumb;
+    snx_trail_pass_t   pass;
+    snx_cause_field_t  cause;
 
+    static const char  refused[] = "UpstreamRefused\0connect() failed";
     static const char  first[] = "/etc/nginx/nginx.conf\0server shop\0"
                                  "    server {";
     static const char  second[] = "/etc/nginx/nginx.conf\0location /api/\0"
                                   "        proxy_pass http://backend;";
 
     memset(&up, 0, sizeof(up));
+    up.start_us = UTIL_TIME_US - 2000000;
+    up.number = 1;
     up.status = 502;
     up.connect_ms = 1;
     up.header_ms = -1;
@@ -141,20 +154,33 @@ util_structures(snx_rec_writer_t *w)
     up.bytes_sent = 600;
     snx_rec_pair(w, SNX_F_UPSTREAM, snx_str(&up, sizeof(up)),
                  snx_cstr("10.0.0.1:8080"));
+    up.number = 2;
     up.status = 0;
     up.response_ms = 60000;
     snx_rec_pair(w, SNX_F_UPSTREAM, snx_str(&up, sizeof(up)),
                  snx_cstr("10.0.0.2:8080"));
 
+    memset(&pass, 0, sizeof(pass));
+    pass.time_us = UTIL_TIME_US - 3000000;
+    snx_rec_pair(w, SNX_F_PASS, snx_str(&pass, sizeof(pass)),
+                 snx_cstr("/api/"));
+
+    memset(&cause, 0, sizeof(cause));
+    cause.error = 111;
+    snx_rec_pair(w, SNX_F_CAUSE, snx_str(&cause, sizeof(cause)),
+                 snx_str(refused, sizeof(refused) - 1));
+
     memset(&crumb, 0, sizeof(crumb));
     crumb.time_us = UTIL_TIME_US - 1000000;
+    crumb.passes = 1;
+    crumb.tries = 1;
     crumb.level = SNX_LEVEL_ERROR;
     snx_rec_pair(w, SNX_F_BREADCRUMB, snx_str(&crumb, sizeof(crumb)),
                  snx_cstr("connect() failed (111: Connection refused)"));
     crumb.level = SNX_LEVEL_INFO;
-    crumb.category = SNX_CRUMB_UPSTREAM;
+    crumb.category = SNX_CRUMB_LIMIT;
     snx_rec_pair(w, SNX_F_BREADCRUMB, snx_str(&crumb, sizeof(crumb)),
-                 snx_cstr("next upstream"));
+                 snx_cstr("limit_req: delayed"));
 
     memset(&frame, 0, sizeof(frame));
     frame.line = 12;

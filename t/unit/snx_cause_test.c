@@ -6,6 +6,9 @@
  */
 
 
+#include <stdio.h>
+
+#include "cause_messages.h"
 #include "snx_cause.h"
 #include "tap.h"
 
@@ -27,61 +30,29 @@ static const row_t  rows[] = {
       "upstream" TAIL,
       "connect() failed (111: Connection refused) while connecting to "
       "upstream", "UpstreamRefused", 111 },
-    { PREFIX "connect() failed (113: No route to host) while connecting to "
-      "upstream" TAIL,
-      "connect() failed (113: No route to host) while connecting to upstream",
-      "UpstreamUnreachable", 113 },
-    { PREFIX "connect() to unix:/x.sock failed (2: No such file or directory) "
-      "while connecting to upstream" TAIL,
-      "connect() to unix:/x.sock failed (2: No such file or directory) while "
-      "connecting to upstream", "UpstreamUnreachable", 2 },
-    { PREFIX "upstream timed out (110: Connection timed out) while reading "
-      "response header from upstream" TAIL,
-      "upstream timed out (110: Connection timed out) while reading response "
-      "header from upstream", "UpstreamTimeout", 110 },
-    { PREFIX "upstream prematurely closed connection while reading response "
-      "header from upstream" TAIL,
-      "upstream prematurely closed connection while reading response header "
-      "from upstream", "UpstreamClosed", 0 },
-    { PREFIX "recv() failed (104: Connection reset by peer) while reading "
-      "response header from upstream" TAIL,
-      "recv() failed (104: Connection reset by peer) while reading response "
-      "header from upstream", "UpstreamClosed", 104 },
-    { PREFIX "upstream sent too big header while reading response header from "
-      "upstream" TAIL,
-      "upstream sent too big header while reading response header from "
-      "upstream", "UpstreamTooBig", 0 },
-    { PREFIX "upstream sent no valid HTTP/1.0 header while reading response "
-      "header from upstream" TAIL,
-      "upstream sent no valid HTTP/1.0 header while reading response header "
-      "from upstream", "UpstreamInvalidHeader", 0 },
-    { PREFIX "no live upstreams while connecting to upstream" TAIL,
-      "no live upstreams while connecting to upstream", "NoLiveUpstreams",
-      0 },
-    { PREFIX "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::"
-      "wrong version number) while SSL handshaking to upstream" TAIL,
-      "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong "
-      "version number) while SSL handshaking to upstream",
-      "UpstreamTLSError", 0 },
-    { PREFIX "app.example could not be resolved (3: Host not found)" TAIL,
-      "app.example could not be resolved (3: Host not found)",
-      "UpstreamUnresolved", 3 },
-    { PREFIX "client intended to send too large body: 5000 bytes" TAIL,
-      "client intended to send too large body: 5000 bytes",
-      "RequestTooLarge", 0 },
-    { PREFIX "limiting requests, excess: 0.9 by zone \"z\"" TAIL,
-      "limiting requests, excess: 0.9 by zone \"z\"", "LimitExceeded", 0 },
     { "2026/11/22 01:02:03 [crit] 7#8: *9 pwrite() \"/t/1\" failed (28: No "
       "space left on device)" TAIL,
       "pwrite() \"/t/1\" failed (28: No space left on device)", "DiskFull",
       28 },
-    { PREFIX "rewrite or internal redirection cycle while processing \"/a\""
-      TAIL, "rewrite or internal redirection cycle while processing \"/a\"",
-      "RedirectLoop", 0 },
+
+    /* not every number in parentheses is an errno */
+    { PREFIX "app.example could not be resolved (3: Host not found)" TAIL,
+      "app.example could not be resolved (3: Host not found)",
+      "UpstreamUnresolved", 0 },
+    { PREFIX "upstream SSL certificate verify error: (20:unable to get "
+      "issuer) while SSL handshaking to upstream" TAIL,
+      "upstream SSL certificate verify error: (20:unable to get issuer) while "
+      "SSL handshaking to upstream", "UpstreamTLSError", 0 },
+    { PREFIX "open() \"/a (28: b)\" failed (2: No such file)" TAIL,
+      "open() \"/a (28: b)\" failed (2: No such file)", "FileNotFound", 2 },
+    { PREFIX "open() \"/a (28: b) while c\" failed (2: No such file)" TAIL,
+      "open() \"/a (28: b) while c\" failed (2: No such file)",
+      "FileNotFound", 2 },
 
     /* the tail is found by the client's address */
     { PREFIX "open() \"/x, client: 1.1.1.1\" failed (2: No such file)" TAIL,
-      "open() \"/x, client: 1.1.1.1\" failed (2: No such file)", "", 2 },
+      "open() \"/x, client: 1.1.1.1\" failed (2: No such file)",
+      "FileNotFound", 2 },
     { PREFIX "something, client: 10.0.0.2, server: a\n", "something", "", 0 },
 
     /* odd lines */
@@ -98,10 +69,31 @@ static const row_t  rows[] = {
 };
 
 
+/* With its errno, which is the last number that looks like one. */
+
+static void
+message(const char *type, const char *text)
+{
+    char         line[1024];
+    size_t       len;
+    snx_cause_t  cause;
+
+    len = (size_t) snprintf(line, sizeof(line), PREFIX "%s" TAIL, text);
+
+    snx_cause_parse(&cause, snx_str(line, len), snx_cstr("10.0.0.1"));
+
+    is_str(cause.message, text, text);
+    is_str(cause.type, type, text);
+    is_int(snx_cause_upstream(&cause),
+           strncmp(type, "Upstream", 8) == 0
+           || strcmp(type, "NoLiveUpstreams") == 0, text);
+}
+
+
 int
 main(void)
 {
-    size_t        i, n;
+    size_t        i, k, n;
     snx_str_t     line;
     snx_cause_t   cause;
     const row_t  *row;
@@ -114,6 +106,12 @@ main(void)
         is_str(cause.message, row->message, "message");
         is_str(cause.type, row->type, row->message);
         is_int(cause.error, row->error, "errno");
+    }
+
+    for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        for (k = 0; groups[i].messages[k] != NULL; k++) {
+            message(groups[i].type, groups[i].messages[k]);
+        }
     }
 
     /* every cut of a line stays within it */
