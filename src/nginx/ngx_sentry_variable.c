@@ -2,8 +2,9 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * The $sentry_... variables of the trace and the event.  A request that
- * nothing is reported of has none.
+ * The $sentry_... variables: the trace's, and the id of the event that the
+ * request leads to, for an error page, a header or a log line that a user can
+ * quote.  A request that nothing is reported of has none.
  *
  * They are not cached: a subrequest shares its parent's variables and is told
  * another span, and a redirect may lead to where something is reported.
@@ -27,7 +28,7 @@ static ngx_int_t ngx_sentry_variable_header(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_sentry_variable_baggage(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_sentry_variable_event(ngx_http_request_t *r,
+static ngx_int_t ngx_sentry_variable_event_id(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_sentry_variable_hex(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, const unsigned char *id, size_t len);
@@ -55,7 +56,9 @@ static ngx_http_variable_t  ngx_sentry_variables[] = {
     { ngx_string("sentry_baggage"), NULL, ngx_sentry_variable_baggage,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("sentry_event_id"), NULL, ngx_sentry_variable_event,
+    /* the status changes on the way to an error page */
+
+    { ngx_string("sentry_event_id"), NULL, ngx_sentry_variable_event_id,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
@@ -207,7 +210,7 @@ ngx_sentry_variable_baggage(ngx_http_request_t *r,
 /* Of a subrequest, such as an SSI include, that of its main request. */
 
 static ngx_int_t
-ngx_sentry_variable_event(ngx_http_request_t *r,
+ngx_sentry_variable_event_id(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     unsigned char  *id;
