@@ -17,6 +17,7 @@
 #include <ngx_http.h>
 
 #include "snx.h"
+#include "snx_gate.h"
 #include "snx_record.h"
 #include "snx_route.h"
 #include "snx_sample.h"
@@ -31,6 +32,10 @@
 #define NGX_SENTRY_ENVIRONMENT_MAX   64
 #define NGX_SENTRY_RELEASE_MAX       200
 #define NGX_SENTRY_CONSTANTS_MAX     4096
+#define NGX_SENTRY_EVENT_INTERVAL    2000000   /* us: 30r/m */
+#define NGX_SENTRY_EVENT_BURST       10
+
+#define NGX_SENTRY_BODY_MAX          8192
 
 #define NGX_SENTRY_TICK_MS           500
 #define NGX_SENTRY_LAST_MS           200   /* less is no use to a sender */
@@ -92,6 +97,12 @@ typedef struct {
 } ngx_sentry_route_t;
 
 
+/* A block of the configuration, and its files; only while that is read. */
+
+typedef struct ngx_sentry_place_s    ngx_sentry_place_t;
+typedef struct ngx_sentry_sources_s  ngx_sentry_sources_t;
+
+
 /* What the environment says; read once per configuration in the master. */
 
 typedef struct {
@@ -124,14 +135,24 @@ typedef struct {
     ngx_str_t                  spotlight;  /* URL, empty: off */
     ngx_flag_t                 debug;
     ngx_uint_t                 traces_limit;       /* a second, 0 off */
+    snx_gate_limit_t           event_limit;
 
+    ngx_uint_t                 log_events; /* log level, 0 off */
+    ngx_sentry_dsn_t          *events_dsn; /* of the http level */
+    ngx_str_t                  events_constants;
+    snx_scrub_t                events_scrub;
+
+    ngx_sentry_sources_t      *sources;    /* NULL: no text was needed */
     ngx_http_handler_pt        stub_status;
+    ngx_cycle_t               *cycle;      /* while it is initialized */
     ngx_shm_zone_t            *zone;
     snx_shm_t                 *shm;
     uint16_t                   generation;
 
     unsigned                   handlers:1; /* sentry_status is used */
     unsigned                   traces:1;   /* some location has them */
+    unsigned                   slow:1;     /* some location asks for them */
+    unsigned                   event_limit_set:1;
     unsigned                   spotlight_set:1;
     unsigned                   proxy_set:1;
     unsigned                   server_timing:1;    /* on somewhere */
@@ -179,15 +200,20 @@ typedef struct {
     ngx_uint_t                 trace_context;
     ngx_flag_t                 traceparent;
     ngx_flag_t                 server_timing;
+    ngx_msec_t                 slow_request;   /* 0 off */
+    size_t                     request_body;   /* bytes, 0 off */
 
     /* derived when merged */
     snx_scrub_t                scrub;
     ngx_str_t                  constants;  /* packed fields of each record */
     ngx_str_t                  location;   /* name, empty at server level */
     ngx_str_t                  baggage;    /* constant members of a trace */
+    ngx_sentry_place_t        *place;      /* NULL: at http level */
+    ngx_str_t                 *frames;     /* packed, server first */
+    ngx_uint_t                 nframes;
     unsigned                   named_route:1;  /* location names the route */
     unsigned                   reports:1;      /* there is somewhere to send */
-    unsigned                   remember:1;     /* error_page is in force */
+    unsigned                   remember:1;     /* passes are of use */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   traces:1;       /* requests may be sampled */
     unsigned                   capture_set:1;
@@ -284,6 +310,21 @@ typedef struct {
 
 
 /*
+ * Whether a request is reported: decided once, when $sentry_event_id is asked
+ * for, else in the log phase.
+ */
+
+typedef struct {
+    ngx_uint_t                 status;     /* that it was decided for */
+    uint64_t                   group;      /* of the gate */
+    uint64_t                   held;       /* told with this event */
+    unsigned char              event_id[16];
+    unsigned                   decided:1;
+    unsigned                   passed:1;
+} ngx_sentry_verdict_t;
+
+
+/*
  * Kept in the request's pool, found again after internal redirects: the
  * locations the request came through, and what nginx logged.
  */
@@ -293,12 +334,13 @@ typedef struct {
     ngx_sentry_pass_t          passes[NGX_SENTRY_PASSES_MAX_N];
     void                     **line_conf;  /* as of the last line */
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
+    ngx_sentry_verdict_t       verdict;
     ngx_uint_t                 nlines;
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
 
 
-/* A failed request on its way to a record. */
+/* A failed or slow request on its way to a record. */
 
 typedef struct {
     ngx_http_request_t        *request;
@@ -310,6 +352,10 @@ typedef struct {
     unsigned char              event_id[16];
     snx_str_t                  type;       /* given, else from the status */
     snx_str_t                  value;
+    snx_str_t                  aspect;     /* of a slow one: what was slow */
+    uint64_t                   group;      /* of the gate */
+    uint64_t                   held;       /* back since the last one */
+    unsigned                   slow:1;
 } ngx_sentry_event_t;
 
 
@@ -322,6 +368,10 @@ extern ngx_module_t  ngx_sentry_module;
 
 
 /* ngx_sentry_conf.c: life of the configuration */
+
+/* The environment's names where the configuration gives none. */
+void ngx_sentry_conf_names(ngx_sentry_main_conf_t *smcf,
+    ngx_str_t *environment, ngx_str_t *release);
 
 void *ngx_sentry_conf_create_main(ngx_conf_t *cf);
 char *ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf);
@@ -353,7 +403,8 @@ char *ngx_sentry_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_transaction(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_sentry_set_scrub(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_breadcrumbs(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_sentry_set_level(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_request_body(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_sentry_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -440,6 +491,19 @@ void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
 double ngx_sentry_process_unit(ngx_sentry_worker_t *worker);
 
 
+/* ngx_sentry_place.c: where in the configuration a location stands */
+
+/* Where the block that is being opened begins. */
+ngx_int_t ngx_sentry_place_note(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf);
+
+/* Prepares the frames of a location whose settings are merged. */
+ngx_int_t ngx_sentry_place_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+    ngx_sentry_loc_conf_t *conf);
+
+void ngx_sentry_place_pack(ngx_sentry_loc_conf_t *conf,
+    snx_rec_writer_t *rec);
+
+
 /* ngx_sentry_pressure.c: fewer traces when they cannot be sent */
 
 /* By the process that sends, each tick. */
@@ -513,7 +577,10 @@ ngx_sentry_sub_t *ngx_sentry_propagate_sub(ngx_http_request_t *r,
 ngx_list_part_t *ngx_sentry_propagate_client(ngx_http_request_t *r);
 
 
-/* ngx_sentry_tracing.c: setters of traces */
+/* ngx_sentry_tracing.c: the directives of traces */
+
+void ngx_sentry_tracing_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+    ngx_sentry_loc_conf_t *conf);
 
 char *ngx_sentry_set_traces_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -540,6 +607,11 @@ void ngx_sentry_timing_install(void);
 
 ngx_int_t ngx_sentry_capture_log(ngx_http_request_t *r);
 
+/*
+ * The 16 bytes of the id under which a main request will be reported, as far
+ * as is known by now; NULL when it will not be.  The decision is kept.
+ */
+unsigned char *ngx_sentry_capture_id(ngx_http_request_t *r);
 
 /*
  * The value of a rate for this request; a variable that is no rate counts as
@@ -549,6 +621,40 @@ double ngx_sentry_capture_rate(ngx_http_request_t *r,
     ngx_sentry_rate_t *rate);
 
 
+/* ngx_sentry_slow.c: slow requests */
+
+char *ngx_sentry_set_slow_request(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Whether the request was slow where it ended: sets type and aspect then, else
+ * NGX_DECLINED.  For the log phase.
+ */
+ngx_int_t ngx_sentry_slow_find(ngx_sentry_event_t *event);
+
+/* The text of its event; returns the length. */
+size_t ngx_sentry_slow_value(ngx_sentry_event_t *event, u_char *buf,
+    size_t cap);
+
+
+/* ngx_sentry_group.c: which events are alike, and how many of them pass */
+
+char *ngx_sentry_set_event_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * NGX_OK: may be sent, and tells of event->held others.  NGX_DECLINED: the
+ * gate counted it, the caller keeps the project's accounts.
+ */
+ngx_int_t ngx_sentry_group_pass(ngx_sentry_event_t *event);
+
+/* Whether an event that passed was recorded. */
+void ngx_sentry_group_told(ngx_sentry_event_t *event, ngx_uint_t recorded);
+
+/* The fingerprint; event->type is set. */
+void ngx_sentry_group_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+
+
 /* ngx_sentry_cause.c: the error log lines of a request */
 
 ngx_int_t ngx_sentry_cause_collect(ngx_conf_t *cf,
@@ -556,6 +662,26 @@ ngx_int_t ngx_sentry_cause_collect(ngx_conf_t *cf,
 void ngx_sentry_cause_install(ngx_cycle_t *cycle,
     ngx_sentry_main_conf_t *smcf);
 void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
+
+
+/* ngx_sentry_notes.c: lines of the error log that belong to no request */
+
+/* Settles what events of lines look like, and which logs have them. */
+ngx_int_t ngx_sentry_notes_setup(ngx_conf_t *cf,
+    ngx_sentry_main_conf_t *smcf);
+
+/* Leaves a note of a line; in any process, also in signal handlers. */
+void ngx_sentry_notes_line(ngx_sentry_main_conf_t *smcf, ngx_uint_t level,
+    u_char *buf, size_t len);
+
+/* In the process that sends: events of the notes that were left. */
+void ngx_sentry_notes_drain(ngx_sentry_worker_t *worker,
+    ngx_sentry_main_conf_t *smcf);
+
+
+/* ngx_sentry_body.c: the request's body, filtered */
+
+void ngx_sentry_body_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
 
 /* ngx_sentry_pack.c: an event's record from a request */
@@ -592,6 +718,9 @@ void ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
 /* The type that a status alone gives: upstream answered it, or nginx did. */
 snx_str_t ngx_sentry_error_type(ngx_uint_t status, ngx_uint_t upstream);
+
+/* The type it will set, before anything is packed. */
+snx_str_t ngx_sentry_error_class(ngx_sentry_event_t *event);
 
 /* The last upstream try that answered or failed, NULL without any. */
 ngx_http_upstream_state_t *ngx_sentry_error_last_try(ngx_http_request_t *r);

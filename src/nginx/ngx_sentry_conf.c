@@ -18,8 +18,6 @@ static ngx_int_t ngx_sentry_conf_location(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
 static ngx_int_t ngx_sentry_conf_constants(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
-static void ngx_sentry_conf_merge_traces(ngx_sentry_main_conf_t *smcf,
-    ngx_sentry_loc_conf_t *prev, ngx_sentry_loc_conf_t *conf);
 static void ngx_sentry_conf_capture_default(ngx_sentry_statuses_t *capture);
 static ngx_int_t ngx_sentry_conf_from_env(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
@@ -65,6 +63,7 @@ ngx_sentry_conf_create_main(ngx_conf_t *cf)
     smcf->ssl_verify = NGX_CONF_UNSET;
     smcf->debug = NGX_CONF_UNSET;
     smcf->traces_limit = NGX_CONF_UNSET_UINT;
+    smcf->log_events = NGX_CONF_UNSET_UINT;
 
     return smcf;
 }
@@ -83,6 +82,12 @@ ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(smcf->ssl_verify, 1);
     ngx_conf_init_value(smcf->debug, smcf->env.debug == 1);
     ngx_conf_init_uint_value(smcf->traces_limit, 0);
+    ngx_conf_init_uint_value(smcf->log_events, NGX_LOG_CRIT);
+
+    if (!smcf->event_limit_set) {
+        smcf->event_limit.interval_us = NGX_SENTRY_EVENT_INTERVAL;
+        smcf->event_limit.burst = NGX_SENTRY_EVENT_BURST;
+    }
 
     if (smcf->server_name.len == 0) {
         smcf->server_name = cf->cycle->hostname;
@@ -163,6 +168,12 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->trace_context = NGX_CONF_UNSET_UINT;
     slcf->traceparent = NGX_CONF_UNSET;
     slcf->server_timing = NGX_CONF_UNSET;
+    slcf->slow_request = NGX_CONF_UNSET_MSEC;
+    slcf->request_body = NGX_CONF_UNSET_SIZE;
+
+    if (ngx_sentry_place_note(cf, slcf) != NGX_OK) {
+        return NULL;
+    }
 
     return slcf;
 }
@@ -191,17 +202,7 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->environment, prev->environment, "");
     ngx_conf_merge_str_value(conf->release, prev->release, "");
 
-    if (conf->environment.len == 0) {
-        ngx_str_set(&conf->environment, "production");
-
-        if (smcf->env.environment.len) {
-            conf->environment = smcf->env.environment;
-        }
-    }
-
-    if (conf->release.len == 0) {
-        conf->release = smcf->env.release;
-    }
+    ngx_sentry_conf_names(smcf, &conf->environment, &conf->release);
 
     if (!conf->capture_set) {
         conf->capture = prev->capture;
@@ -235,8 +236,8 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->pii, prev->pii, 0);
     ngx_conf_merge_uint_value(conf->breadcrumbs, prev->breadcrumbs,
                               NGX_LOG_NOTICE);
-
-    ngx_sentry_conf_merge_traces(smcf, prev, conf);
+    ngx_conf_merge_msec_value(conf->slow_request, prev->slow_request, 0);
+    ngx_conf_merge_size_value(conf->request_body, prev->request_body, 0);
 
     conf->scrub.pii = conf->pii ? 1 : 0;
 
@@ -248,53 +249,39 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     conf->reports = !smcf->env.disabled
                     && (conf->dsn != NULL || smcf->spotlight.len != 0);
 
-    if (!conf->reports) {
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_baggage_constants(cf, conf) != NGX_OK)
+    if (conf->reports
+        && (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
+            || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
+            || ngx_sentry_baggage_constants(cf, conf) != NGX_OK))
     {
         return NGX_CONF_ERROR;
     }
 
-    conf->inject = (conf->trace_context & NGX_SENTRY_INJECT)
-                   && !conf->dropped;
+    if (ngx_sentry_place_merge(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
-    conf->traces = !smcf->env.tracing_disabled && !conf->dropped
-                   && (conf->traces_sample_rate.complex != NULL
-                       || conf->traces_sample_rate.value >= 0
-                       || ngx_sentry_route_rates(cf));
-    smcf->traces |= conf->traces;
+    ngx_sentry_tracing_merge(cf, prev, conf);
 
     return NGX_CONF_OK;
 }
 
 
-static void
-ngx_sentry_conf_merge_traces(ngx_sentry_main_conf_t *smcf,
-    ngx_sentry_loc_conf_t *prev, ngx_sentry_loc_conf_t *conf)
+void
+ngx_sentry_conf_names(ngx_sentry_main_conf_t *smcf, ngx_str_t *environment,
+    ngx_str_t *release)
 {
-    if (!conf->traces_set) {
-        conf->traces_sample_rate = prev->traces_sample_rate;
+    if (environment->len == 0) {
+        ngx_str_set(environment, "production");
 
-        if (!prev->traces_set) {
-            conf->traces_sample_rate.value = smcf->env.traces_sample_rate;
+        if (smcf->env.environment.len) {
+            *environment = smcf->env.environment;
         }
-
-        conf->traces_set = 1;
     }
 
-    if (conf->inherit_sampling == NGX_CONF_UNSET) {
-        conf->inherit = prev->inherit;
+    if (release->len == 0) {
+        *release = smcf->env.release;
     }
-
-    ngx_conf_merge_value(conf->inherit_sampling, prev->inherit_sampling, 1);
-    ngx_conf_merge_uint_value(conf->trace_context, prev->trace_context,
-                              NGX_SENTRY_EXTRACT|NGX_SENTRY_INJECT);
-    ngx_conf_merge_value(conf->traceparent, prev->traceparent, 0);
-    ngx_conf_merge_value(conf->server_timing, prev->server_timing, 0);
 }
 
 
@@ -434,7 +421,8 @@ ngx_sentry_conf_location(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
     }
 
     conf->location = clcf->name;
-    conf->remember = clcf->error_pages != NULL;
+    conf->remember = clcf->error_pages != NULL || conf->slow_request;
+    smcf->slow |= conf->slow_request != 0;
 
     conf->dropped = clcf->handler != NULL
                     && (clcf->handler == ngx_sentry_status_handler

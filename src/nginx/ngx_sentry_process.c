@@ -200,6 +200,7 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
         if (snx_sender_running(worker->sender)) {
             ngx_sentry_process_overflow(worker);
             ngx_sentry_pressure_check(worker->conf->shm);
+            ngx_sentry_notes_drain(worker, worker->conf);
             return;
         }
 
@@ -326,6 +327,10 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
 
     if (worker == NULL) {
         return;
+    }
+
+    if (worker->sender) {
+        ngx_sentry_notes_drain(worker, worker->conf);
     }
 
     snx_lane_close(&worker->lane);
