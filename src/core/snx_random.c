@@ -48,28 +48,33 @@ snx_random_next(snx_random_t *random)
 void
 snx_random_id(snx_random_t *random, void *out, size_t len)
 {
+    size_t          n, i;
     uint64_t        bits, any;
     unsigned char  *p;
 
+    p = out;
     any = 0;
 
-    for (p = out; len >= sizeof(bits); len -= sizeof(bits)) {
+    for (i = 0; i < len; i += n) {
         bits = snx_random_next(random);
-        any |= bits;
-        memcpy(p, &bits, sizeof(bits));
-        p += sizeof(bits);
-    }
+        n = len - i;
 
-    for (bits = len ? snx_random_next(random) : 0; len != 0; len--) {
-        any |= bits & 0xff;
-        *p++ = (unsigned char) bits;
-        bits >>= 8;
+        if (n < sizeof(bits)) {
+            bits &= UINT64_MAX >> 8 * (sizeof(bits) - n);
+            memcpy(p + i, &bits, n);
+
+        } else {
+            n = sizeof(bits);
+            memcpy(p + i, &bits, sizeof(bits));
+        }
+
+        any |= bits;
     }
 
     /* Sentry and W3C refuse zero ids */
 
-    if (any == 0 && p != out) {
-        p[-1] = 1;
+    if (any == 0 && len != 0) {
+        p[len - 1] = 1;
     }
 }
 

@@ -11,6 +11,7 @@
 #include "ngx_sentry.h"
 
 
+static ngx_int_t ngx_sentry_setup_traces(ngx_conf_t *cf);
 static ngx_int_t ngx_sentry_setup_handler(ngx_conf_t *cf, ngx_uint_t phase,
     ngx_http_handler_pt handler);
 static ngx_int_t ngx_sentry_setup_zone(ngx_conf_t *cf,
@@ -68,7 +69,32 @@ ngx_sentry_setup(ngx_conf_t *cf)
         ngx_sentry_timing_install();
     }
 
-    return NGX_OK;
+    return smcf->traces ? ngx_sentry_setup_traces(cf) : NGX_OK;
+}
+
+
+/* Only where requests may be sampled. */
+
+static ngx_int_t
+ngx_sentry_setup_traces(ngx_conf_t *cf)
+{
+    ngx_sentry_moment_filters();
+
+    if (ngx_sentry_setup_handler(cf, NGX_HTTP_PREACCESS_PHASE,
+                                 ngx_sentry_moment_preaccess)
+        != NGX_OK
+        || ngx_sentry_setup_handler(cf, NGX_HTTP_LOG_PHASE,
+                                    ngx_sentry_transaction_log)
+           != NGX_OK
+        || ngx_sentry_setup_handler(cf, NGX_HTTP_ACCESS_PHASE,
+                                    ngx_sentry_moment_access)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_sentry_setup_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                    ngx_sentry_moment_precontent);
 }
 
 

@@ -336,6 +336,7 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     rc = NGX_OK;
     smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
     rate = -1;
+    route = NULL;
 
     if (!smcf->env.tracing_disabled) {
         rc = conf->dropped ? NGX_DECLINED
@@ -353,7 +354,8 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     if (sample.sampled == 1) {
 
         if (rc == NGX_DECLINED
-            || ngx_sentry_route_traces(r, 1, &route) != NGX_OK)
+            || (route == NULL
+                && ngx_sentry_route_traces(r, 1, &route) != NGX_OK))
         {
             sample.sampled = 0;
             sample.rate = 0;
@@ -369,6 +371,7 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
         }
     }
 
+    trace->route = route;
     trace->rate = sample.rate;
     trace->sampled = sample.sampled;
     trace->why = sample.why;
