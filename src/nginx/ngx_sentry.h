@@ -625,7 +625,10 @@ ngx_sentry_sub_t *ngx_sentry_propagate_sub(ngx_http_request_t *r,
 ngx_list_part_t *ngx_sentry_propagate_client(ngx_http_request_t *r);
 
 
-/* ngx_sentry_tracing.c: setters of traces */
+/* ngx_sentry_tracing.c: the directives of traces */
+
+void ngx_sentry_tracing_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+    ngx_sentry_loc_conf_t *conf);
 
 char *ngx_sentry_set_traces_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
