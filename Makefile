@@ -128,8 +128,10 @@ fuzz:
 	t/setup check
 	t/fuzz/run
 
-bench: all
-	@[ ! -x t/bench/run ] || t/bench/run
+bench:
+	t/setup bench
+	$(MAKE) --no-print-directory all
+	t/bench/run
 
 install: all
 	install -D -m 644 $(module) \

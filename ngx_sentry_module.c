@@ -75,6 +75,48 @@ static ngx_command_t  ngx_sentry_commands[] = {
       0,
       NULL },
 
+    { ngx_string("sentry_traces_sample_rate"),
+      NGX_SENTRY_S|NGX_CONF_TAKE1,
+      ngx_sentry_set_traces_rate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sentry_inherit_sampling"),
+      NGX_SENTRY_S|NGX_CONF_TAKE1,
+      ngx_sentry_set_inherit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sentry_traces_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_sentry_set_traces_limit,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sentry_trace_context"),
+      NGX_SENTRY_S|NGX_CONF_TAKE1,
+      ngx_sentry_set_trace_context,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sentry_propagate_traceparent"),
+      NGX_SENTRY_S|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_sentry_loc_conf_t, traceparent),
+      NULL },
+
+    { ngx_string("sentry_server_timing"),
+      NGX_SENTRY_S|NGX_CONF_FLAG,
+      ngx_sentry_set_server_timing,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_sentry_loc_conf_t, server_timing),
+      NULL },
+
     { ngx_string("sentry_route"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_sentry_set_route,
@@ -241,7 +283,7 @@ static ngx_command_t  ngx_sentry_commands[] = {
 
 
 static ngx_http_module_t  ngx_sentry_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_sentry_variable_add,               /* preconfiguration */
     ngx_sentry_setup,                      /* postconfiguration */
 
     ngx_sentry_conf_create_main,           /* create main configuration */

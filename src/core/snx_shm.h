@@ -18,9 +18,10 @@
 #include "snx_lane.h"
 #include "snx_lease.h"
 #include "snx_limit.h"
+#include "snx_sample.h"
 
 
-#define SNX_SHM_MAGIC          0x534e5831u     /* "SNX1": change with layout */
+#define SNX_SHM_MAGIC          0x534e5832u     /* "SNX2": change with layout */
 
 
 /*
@@ -85,6 +86,7 @@ typedef struct {
     snx_counters_t     counters;
     snx_last_error_t   last_error;
     _Atomic uint64_t   unreachable_ms;     /* since when, monotonic; 0 fine */
+    snx_pressure_t     pressure;           /* on the traces' rate */
 } snx_project_t;
 
 
@@ -95,6 +97,7 @@ typedef struct {
     _Atomic uint32_t   generation;         /* configurations seen */
     _Atomic uint32_t   segments_corrupt;
     _Atomic uint32_t   abandoned;          /* no new worker will use it */
+    _Atomic uint64_t   traces_at;          /* of snx_sample_take() */
     snx_lease_t        lease;
     snx_project_t      projects[SNX_DSNS_MAX_N];
 } snx_shm_t;

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Reading the trace headers of a request: bytes from anybody.
+ * Reading the trace headers of a request, bytes from anybody, and writing
+ * them.
  */
 
 
@@ -167,4 +168,36 @@ snx_trace_w3c(snx_trace_t *trace, snx_str_t value)
     *trace = t;
 
     return SNX_OK;
+}
+
+
+size_t
+snx_trace_write_sentry(const unsigned char trace_id[16],
+    const unsigned char span_id[8], int sampled,
+    char out[SNX_TRACE_SENTRY_MAX])
+{
+    snx_text_hex(trace_id, 16, out);
+    out[32] = '-';
+    snx_text_hex(span_id, 8, out + 33);
+
+    if (sampled < 0) {
+        return SNX_TRACE_IDS_LEN;
+    }
+
+    out[49] = '-';
+    out[50] = sampled ? '1' : '0';
+
+    return SNX_TRACE_SENTRY_MAX;
+}
+
+
+size_t
+snx_trace_write_w3c(const unsigned char trace_id[16],
+    const unsigned char span_id[8], int sampled, char out[SNX_TRACE_W3C_LEN])
+{
+    memcpy(out, "00-", 3);
+    (void) snx_trace_write_sentry(trace_id, span_id, -1, out + 3);
+    memcpy(out + 52, sampled > 0 ? "-01" : "-00", 3);
+
+    return SNX_TRACE_W3C_LEN;
 }

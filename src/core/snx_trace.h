@@ -25,5 +25,18 @@ typedef struct {
 snx_rc_t snx_trace_sentry(snx_trace_t *trace, snx_str_t value);
 snx_rc_t snx_trace_w3c(snx_trace_t *trace, snx_str_t value);
 
+/*
+ * Write the header's value for a span of the trace; the flag is left out of
+ * sentry-trace when sampled is -1.  Each returns the length.
+ */
+#define SNX_TRACE_SENTRY_MAX   51
+#define SNX_TRACE_W3C_LEN      55
+
+size_t snx_trace_write_sentry(const unsigned char trace_id[16],
+    const unsigned char span_id[8], int sampled,
+    char out[SNX_TRACE_SENTRY_MAX]);
+size_t snx_trace_write_w3c(const unsigned char trace_id[16],
+    const unsigned char span_id[8], int sampled, char out[SNX_TRACE_W3C_LEN]);
+
 
 #endif /* SNX_TRACE_H_INCLUDED */

@@ -19,6 +19,7 @@
 #include "snx.h"
 #include "snx_record.h"
 #include "snx_route.h"
+#include "snx_sample.h"
 #include "snx_scrub.h"
 #include "snx_shm.h"
 
@@ -37,6 +38,22 @@
 #define ngx_sentry_str(s)            snx_str((s)->data, (s)->len)
 
 
+static ngx_inline ngx_uint_t
+ngx_sentry_is(snx_str_t s, const char *z)
+{
+    return s.len == ngx_strlen(z) && ngx_memcmp(s.data, z, s.len) == 0;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_sentry_is_header(ngx_table_elt_t *h, const char *lowcase)
+{
+    return h->hash != 0 && h->key.len == ngx_strlen(lowcase)
+           && ngx_strncasecmp(h->key.data, (u_char *) lowcase, h->key.len)
+              == 0;
+}
+
+
 /* A DSN as configured; one object for equal strings. */
 
 typedef struct {
@@ -45,6 +62,7 @@ typedef struct {
     ngx_str_t               key;
     ngx_str_t               host;
     ngx_str_t               project_id;
+    ngx_str_t               org_id;        /* of "o123.", else empty */
     snx_project_t          *project;       /* set when the zone is there */
     unsigned                announced:1;
 } ngx_sentry_dsn_t;
@@ -105,6 +123,7 @@ typedef struct {
     ngx_str_t                  trusted_certificate;
     ngx_str_t                  spotlight;  /* URL, empty: off */
     ngx_flag_t                 debug;
+    ngx_uint_t                 traces_limit;       /* a second, 0 off */
 
     ngx_http_handler_pt        stub_status;
     ngx_shm_zone_t            *zone;
@@ -114,6 +133,7 @@ typedef struct {
     unsigned                   handlers:1; /* sentry_status is used */
     unsigned                   spotlight_set:1;
     unsigned                   proxy_set:1;
+    unsigned                   server_timing:1;    /* on somewhere */
 } ngx_sentry_main_conf_t;
 
 
@@ -121,6 +141,12 @@ typedef struct {
     ngx_array_t               *routes;     /* of ngx_sentry_route_t */
     ngx_flag_t                 default_routes;
 } ngx_sentry_srv_conf_t;
+
+
+/* What sentry_trace_context allows, bits. */
+
+#define NGX_SENTRY_EXTRACT           1
+#define NGX_SENTRY_INJECT            2
 
 
 /* Statuses 400..599, a bit each. */
@@ -146,17 +172,26 @@ typedef struct {
     ngx_array_t               *scrub_terms;/* of snx_str_t */
     ngx_flag_t                 pii;
     ngx_uint_t                 breadcrumbs;/* log level, 0 off */
+    ngx_sentry_rate_t          traces_sample_rate;     /* -1 off */
+    ngx_flag_t                 inherit_sampling;
+    ngx_http_complex_value_t  *inherit;    /* by variable, else NULL */
+    ngx_uint_t                 trace_context;
+    ngx_flag_t                 traceparent;
+    ngx_flag_t                 server_timing;
 
     /* derived when merged */
     snx_scrub_t                scrub;
     ngx_str_t                  constants;  /* packed fields of each record */
     ngx_str_t                  location;   /* name, empty at server level */
+    ngx_str_t                  baggage;    /* constant members of a trace */
     unsigned                   named_route:1;  /* location names the route */
     unsigned                   reports:1;      /* there is somewhere to send */
     unsigned                   remember:1;     /* error_page is in force */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
+    unsigned                   traces_set:1;
+    unsigned                   inject:1;       /* headers for upstreams */
 } ngx_sentry_loc_conf_t;
 
 
@@ -186,6 +221,20 @@ typedef struct {
 } ngx_sentry_log_t;
 
 
+/* A subrequest that got headers of its own for its upstream. */
+
+#define NGX_SENTRY_SUBS_MAX_N        64
+
+typedef struct ngx_sentry_sub_s  ngx_sentry_sub_t;
+
+struct ngx_sentry_sub_s {
+    ngx_http_request_t        *request;
+    unsigned char              upstream_span_id[8];
+    ngx_sentry_sub_t          *next;
+    unsigned                   injected:1;
+};
+
+
 /*
  * The trace a main request belongs to.  Decided once: when the upstream or a
  * variable needs it, else in the log phase.
@@ -197,10 +246,25 @@ typedef struct {
     unsigned char              parent_span_id[8];   /* the caller's */
     unsigned char              upstream_span_id[8]; /* the app's parent */
     double                     rate;       /* that decided, -1 none did */
-    ngx_str_t                  baggage;    /* our members as propagated */
+    uint32_t                   random;     /* sample_rand, millionths */
+    snx_sample_why_t           why;        /* what decided */
     signed char                sampled;    /* 1, 0, -1 no decision */
+    signed char                flag;       /* as told the upstream */
     unsigned                   continued:1;   /* parent_span_id is set */
+    unsigned                   frozen:1;   /* the caller's baggage is kept */
+    unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
+
+    /* for ngx_sentry_propagate.c */
+    ngx_sentry_loc_conf_t     *conf;       /* that decided */
+    ngx_str_t                  baggage;    /* ours, see _baggage() */
+    ngx_str_t                  header;     /* others' and ours */
+    ngx_list_part_t            client;     /* the headers as they came */
+    ngx_sentry_sub_t          *subs;
+    ngx_uint_t                 nsubs;
+    unsigned                   built:1;    /* baggage and header are set */
+    unsigned                   replaced:1; /* client is set */
+    unsigned                   injected:1; /* the main request's headers */
 } ngx_sentry_trace_t;
 
 
@@ -326,6 +390,14 @@ char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_sentry_route_find(ngx_http_request_t *r,
     ngx_sentry_event_t *event);
 
+/*
+ * The first rule that matches the client's path, *route NULL without one;
+ * NGX_DECLINED when traces are dropped there.  Without rules and unless
+ * defaults is set the path is not looked at.
+ */
+ngx_int_t ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
+    ngx_sentry_route_t **route);
+
 
 /* ngx_sentry_setup.c: what a configuration that reports anything installs */
 
@@ -389,12 +461,65 @@ void ngx_sentry_trail_upstreams(ngx_http_request_t *r,
 /* ngx_sentry_trace.c: which trace, and whether it is recorded */
 
 /*
- * The trace of a main request, made and decided when it is not yet.  keep
- * stores it with the request (NULL: out of memory); of only tells, for the
- * log phase, without allocating.
+ * The trace of a main request (also of its subrequests), made and decided
+ * when it is not yet, and kept with it.  NULL: out of memory, or nothing is
+ * recorded in this process.
  */
 ngx_sentry_trace_t *ngx_sentry_trace_keep(ngx_http_request_t *r);
+
+/* A copy of it, of random ids where it could not be kept. */
 void ngx_sentry_trace_of(ngx_http_request_t *r, ngx_sentry_trace_t *trace);
+
+/* Ids, flag, rate and baggage of a record. */
+void ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec);
+
+/* The constant members of a location's baggage. */
+ngx_int_t ngx_sentry_trace_constants(ngx_conf_t *cf,
+    ngx_sentry_loc_conf_t *conf);
+
+
+/* ngx_sentry_propagate.c: what goes to the upstream */
+
+ngx_int_t ngx_sentry_propagate_handler(ngx_http_request_t *r);
+void ngx_sentry_propagate_init(void);
+
+/* Sets trace->baggage and header; out of memory they stay empty. */
+void ngx_sentry_propagate_baggage(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+
+/* The id that r's upstream is told as its parent: 8 bytes. */
+unsigned char *ngx_sentry_propagate_span_id(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+
+/* What was kept of a subrequest, NULL when it got no headers. */
+ngx_sentry_sub_t *ngx_sentry_propagate_sub(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+
+/* The client's headers, without what was put in their place. */
+ngx_list_part_t *ngx_sentry_propagate_client(ngx_http_request_t *r);
+
+
+/* ngx_sentry_tracing.c: setters of traces */
+
+char *ngx_sentry_set_traces_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_inherit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_traces_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_trace_context(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_sentry_set_server_timing(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* ngx_sentry_variable.c: $sentry_... */
+
+ngx_int_t ngx_sentry_variable_add(ngx_conf_t *cf);
+
+
+/* ngx_sentry_timing.c: the trace for the browser */
+
+void ngx_sentry_timing_install(void);
 
 
 /* ngx_sentry_capture.c: which requests become events */

@@ -18,6 +18,8 @@ static ngx_int_t ngx_sentry_conf_location(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
 static ngx_int_t ngx_sentry_conf_constants(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
+static void ngx_sentry_conf_merge_traces(ngx_sentry_main_conf_t *smcf,
+    ngx_sentry_loc_conf_t *prev, ngx_sentry_loc_conf_t *conf);
 static void ngx_sentry_conf_capture_default(ngx_sentry_statuses_t *capture);
 static ngx_int_t ngx_sentry_conf_from_env(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
@@ -62,6 +64,7 @@ ngx_sentry_conf_create_main(ngx_conf_t *cf)
     smcf->compression = NGX_CONF_UNSET_UINT;
     smcf->ssl_verify = NGX_CONF_UNSET;
     smcf->debug = NGX_CONF_UNSET;
+    smcf->traces_limit = NGX_CONF_UNSET_UINT;
 
     return smcf;
 }
@@ -79,6 +82,7 @@ ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(smcf->compression, 1);
     ngx_conf_init_value(smcf->ssl_verify, 1);
     ngx_conf_init_value(smcf->debug, smcf->env.debug == 1);
+    ngx_conf_init_uint_value(smcf->traces_limit, 0);
 
     if (smcf->server_name.len == 0) {
         smcf->server_name = cf->cycle->hostname;
@@ -155,6 +159,10 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->scrub_terms = NGX_CONF_UNSET_PTR;
     slcf->pii = NGX_CONF_UNSET;
     slcf->breadcrumbs = NGX_CONF_UNSET_UINT;
+    slcf->inherit_sampling = NGX_CONF_UNSET;
+    slcf->trace_context = NGX_CONF_UNSET_UINT;
+    slcf->traceparent = NGX_CONF_UNSET;
+    slcf->server_timing = NGX_CONF_UNSET;
 
     return slcf;
 }
@@ -228,6 +236,8 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->breadcrumbs, prev->breadcrumbs,
                               NGX_LOG_NOTICE);
 
+    ngx_sentry_conf_merge_traces(smcf, prev, conf);
+
     conf->scrub.pii = conf->pii ? 1 : 0;
 
     if (conf->scrub_terms) {
@@ -243,12 +253,42 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK)
+        || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
+        || ngx_sentry_trace_constants(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
+    conf->inject = (conf->trace_context & NGX_SENTRY_INJECT)
+                   && !conf->dropped;
+
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_sentry_conf_merge_traces(ngx_sentry_main_conf_t *smcf,
+    ngx_sentry_loc_conf_t *prev, ngx_sentry_loc_conf_t *conf)
+{
+    if (!conf->traces_set) {
+        conf->traces_sample_rate = prev->traces_sample_rate;
+
+        if (!prev->traces_set) {
+            conf->traces_sample_rate.value = smcf->env.traces_sample_rate;
+        }
+
+        conf->traces_set = 1;
+    }
+
+    if (conf->inherit_sampling == NGX_CONF_UNSET) {
+        conf->inherit = prev->inherit;
+    }
+
+    ngx_conf_merge_value(conf->inherit_sampling, prev->inherit_sampling, 1);
+    ngx_conf_merge_uint_value(conf->trace_context, prev->trace_context,
+                              NGX_SENTRY_EXTRACT|NGX_SENTRY_INJECT);
+    ngx_conf_merge_value(conf->traceparent, prev->traceparent, 0);
+    ngx_conf_merge_value(conf->server_timing, prev->server_timing, 0);
 }
 
 
@@ -338,6 +378,14 @@ ngx_sentry_conf_dsn(ngx_conf_t *cf, ngx_str_t *dsn, const char **why)
     d->host.data = (u_char *) parsed.host.data;
     d->project_id.len = parsed.project.len;
     d->project_id.data = (u_char *) parsed.project.data;
+
+    d->org_id.len = snx_dsn_org_id(&parsed, label, sizeof(label));
+    d->org_id.data = ngx_pnalloc(cf->pool, d->org_id.len + 1);
+    if (d->org_id.data == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(d->org_id.data, label, d->org_id.len);
 
     dsns = ngx_array_push(&smcf->dsns);
     if (dsns == NULL) {

@@ -11,13 +11,10 @@
 
 #include "ngx_sentry.h"
 #include "snx_text.h"
-#include "snx_trace.h"
 
 
-static void ngx_sentry_pack_identity(ngx_sentry_worker_t *worker,
-    ngx_sentry_event_t *event, snx_rec_writer_t *rec);
-static void ngx_sentry_pack_trace(ngx_sentry_worker_t *worker,
-    ngx_http_request_t *r, snx_rec_writer_t *rec);
+static void ngx_sentry_pack_identity(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
 static void ngx_sentry_pack_transaction(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 static void ngx_sentry_pack_fingerprint(ngx_sentry_event_t *event,
@@ -48,7 +45,7 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
 
     snx_rec_raw(rec, ngx_sentry_str(&event->conf->constants));
 
-    ngx_sentry_pack_identity(worker, event, rec);
+    ngx_sentry_pack_identity(event, rec);
     ngx_sentry_error_pack(event, rec);
     ngx_sentry_pack_transaction(event, rec);
     ngx_sentry_pack_fingerprint(event, rec);
@@ -63,8 +60,7 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
 
 
 static void
-ngx_sentry_pack_identity(ngx_sentry_worker_t *worker,
-    ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+ngx_sentry_pack_identity(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     int64_t              now;
     ngx_time_t          *tp;
@@ -82,41 +78,7 @@ ngx_sentry_pack_identity(ngx_sentry_worker_t *worker,
                                                        : SNX_LEVEL_WARNING);
     snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
 
-    ngx_sentry_pack_trace(worker, r, rec);
-}
-
-
-/* The caller's trace goes on; without one a trace begins here. */
-
-static void
-ngx_sentry_pack_trace(ngx_sentry_worker_t *worker, ngx_http_request_t *r,
-    snx_rec_writer_t *rec)
-{
-    ngx_str_t      value;
-    snx_trace_t    trace;
-    unsigned char  span_id[8];
-
-    if ((ngx_sentry_request_header(r, "sentry-trace", &value) == NGX_OK
-         && snx_trace_sentry(&trace, ngx_sentry_str(&value)) == SNX_OK)
-        || (ngx_sentry_request_header(r, "traceparent", &value) == NGX_OK
-            && snx_trace_w3c(&trace, ngx_sentry_str(&value)) == SNX_OK))
-    {
-        snx_rec_str(rec, SNX_F_PARENT_SPAN_ID,
-                    snx_str(trace.span_id, sizeof(trace.span_id)));
-
-        if (trace.sampled >= 0) {
-            snx_rec_num(rec, SNX_F_SAMPLED, trace.sampled);
-        }
-
-    } else {
-        ngx_sentry_process_id(worker, trace.trace_id, sizeof(trace.trace_id));
-    }
-
-    ngx_sentry_process_id(worker, span_id, sizeof(span_id));
-
-    snx_rec_str(rec, SNX_F_TRACE_ID,
-                snx_str(trace.trace_id, sizeof(trace.trace_id)));
-    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(span_id, sizeof(span_id)));
+    ngx_sentry_trace_pack(r, rec);
 }
 
 

@@ -206,10 +206,9 @@ ngx_sentry_request_headers(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     n = 0;
 
-    for (part = &event->request->headers_in.headers.part;
-         part;
-         part = part->next)
-    {
+    part = ngx_sentry_propagate_client(event->request);
+
+    for ( /* void */ ; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {

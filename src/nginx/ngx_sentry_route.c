@@ -17,6 +17,10 @@ static char *ngx_sentry_route_option(ngx_conf_t *cf,
 static char *ngx_sentry_route_match(ngx_conf_t *cf, ngx_sentry_route_t *route,
     ngx_str_t *modifier, ngx_str_t *pattern);
 static void ngx_sentry_route_cleanup(void *data);
+static ngx_sentry_route_t *ngx_sentry_route_first(ngx_http_request_t *r,
+    snx_str_t path);
+static ngx_int_t ngx_sentry_route_default(ngx_http_request_t *r,
+    snx_str_t path);
 
 
 /* sentry_route [= | ^~ | ~ | ~*] pattern [option ...] */
@@ -190,30 +194,77 @@ ngx_sentry_route_option(ngx_conf_t *cf, ngx_sentry_route_t *route,
 ngx_int_t
 ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
 {
+    event->route = ngx_sentry_route_first(r, ngx_sentry_str(&event->path));
+
+    if (event->route) {
+        return event->route->drop_errors ? NGX_DECLINED : NGX_OK;
+    }
+
+    return ngx_sentry_route_default(r, ngx_sentry_str(&event->path));
+}
+
+
+ngx_int_t
+ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
+    ngx_sentry_route_t **route)
+{
+    u_char                  buf[SNX_URL_MAX];
+    snx_str_t               path;
+    ngx_sentry_srv_conf_t  *sscf;
+
+    *route = NULL;
+
+    sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
+
+    if (sscf->routes == NULL && (!defaults || !sscf->default_routes)) {
+        return NGX_OK;
+    }
+
+    path = snx_str(buf, snx_route_path(ngx_sentry_request_target(r), buf,
+                                       sizeof(buf)));
+
+    *route = ngx_sentry_route_first(r, path);
+
+    if (*route) {
+        return (*route)->drop_traces ? NGX_DECLINED : NGX_OK;
+    }
+
+    return defaults ? ngx_sentry_route_default(r, path) : NGX_OK;
+}
+
+
+static ngx_sentry_route_t *
+ngx_sentry_route_first(ngx_http_request_t *r, snx_str_t path)
+{
     ngx_uint_t              i;
     ngx_sentry_route_t     *route;
     ngx_sentry_srv_conf_t  *sscf;
 
     sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
 
-    if (sscf->routes) {
-        route = sscf->routes->elts;
+    if (sscf->routes == NULL) {
+        return NULL;
+    }
 
-        for (i = 0; i < sscf->routes->nelts; i++) {
-            if (snx_route_match(&route[i].match,
-                                ngx_sentry_str(&event->path)))
-            {
-                event->route = &route[i];
-                return route[i].drop_errors ? NGX_DECLINED : NGX_OK;
-            }
+    route = sscf->routes->elts;
+
+    for (i = 0; i < sscf->routes->nelts; i++) {
+        if (snx_route_match(&route[i].match, path)) {
+            return &route[i];
         }
     }
 
-    if (sscf->default_routes
-        && snx_route_default(ngx_sentry_str(&event->path)))
-    {
-        return NGX_DECLINED;
-    }
+    return NULL;
+}
 
-    return NGX_OK;
+
+static ngx_int_t
+ngx_sentry_route_default(ngx_http_request_t *r, snx_str_t path)
+{
+    ngx_sentry_srv_conf_t  *sscf;
+
+    sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
+
+    return (sscf->default_routes && snx_route_default(path)) ? NGX_DECLINED
+                                                             : NGX_OK;
 }

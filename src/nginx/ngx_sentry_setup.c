@@ -50,12 +50,17 @@ ngx_sentry_setup(ngx_conf_t *cf)
         || ngx_sentry_setup_handler(cf, NGX_HTTP_REWRITE_PHASE,
                                     ngx_sentry_trail_handler)
            != NGX_OK
+        || ngx_sentry_setup_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                    ngx_sentry_propagate_handler)
+           != NGX_OK
         || ngx_sentry_setup_handler(cf, NGX_HTTP_LOG_PHASE,
                                     ngx_sentry_capture_log)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    ngx_sentry_propagate_init();
 
     return NGX_OK;
 }

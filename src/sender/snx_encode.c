@@ -93,7 +93,12 @@ snx_encode_identity(snx_json_t *j, const snx_fields_t *fields, int64_t now_us)
     snx_json_const(j, "platform", "other");
     snx_json_const(j, "level", snx_encode_level(level));
     snx_json_const(j, "logger", "nginx");
+}
 
+
+void
+snx_encode_place(snx_json_t *j, const snx_fields_t *fields)
+{
     snx_json_str(j, "server_name",
                  snx_fields_str(fields, SNX_F_SERVER_NAME), SNX_NAME_MAX);
     snx_json_str(j, "release", snx_fields_str(fields, SNX_F_RELEASE),
@@ -104,8 +109,8 @@ snx_encode_identity(snx_json_t *j, const snx_fields_t *fields, int64_t now_us)
 }
 
 
-static void
-snx_encode_transaction(snx_json_t *j, const snx_fields_t *fields)
+void
+snx_encode_name(snx_json_t *j, const snx_fields_t *fields)
 {
     size_t       i;
     const char  *source;
@@ -185,7 +190,7 @@ snx_encode_tag(snx_json_t *j, snx_str_t value)
 }
 
 
-static void
+void
 snx_encode_tags(snx_json_t *j, const snx_fields_t *fields)
 {
     const snx_field_t  *f;
@@ -231,7 +236,7 @@ snx_encode_is_ip(snx_str_t s)
 }
 
 
-static void
+void
 snx_encode_user(snx_json_t *j, const snx_fields_t *fields)
 {
     int                 open;
@@ -274,7 +279,7 @@ snx_encode_user(snx_json_t *j, const snx_fields_t *fields)
 }
 
 
-static void
+void
 snx_encode_sdk(snx_json_t *j)
 {
     snx_json_object(j, "sdk");
@@ -299,13 +304,14 @@ snx_encode_event(snx_encode_t *encode, const snx_fields_t *fields,
     snx_json_begin(j, out, cap);
 
     snx_encode_identity(j, fields, now_us);
-    snx_encode_transaction(j, fields);
+    snx_encode_place(j, fields);
+    snx_encode_name(j, fields);
     snx_encode_reason(j, fields);
     snx_encode_fingerprint(j, fields);
     snx_encode_tags(j, fields);
     snx_encode_user(j, fields);
     snx_encode_request(j, fields);
-    snx_encode_contexts(j, fields, encode);
+    snx_encode_contexts(j, fields, encode, 0);
     snx_encode_sdk(j);
 
     return snx_json_end(j, len);

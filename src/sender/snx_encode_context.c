@@ -146,20 +146,28 @@ snx_encode_trace_id(const snx_fields_t *fields)
 }
 
 
+snx_str_t
+snx_encode_span_id(const snx_fields_t *fields)
+{
+    snx_str_t  id;
+
+    id = snx_fields_str(fields, SNX_F_SPAN_ID);
+
+    return snx_encode_is_id(id, 8)
+           ? id : snx_str(snx_fields_str(fields, SNX_F_EVENT_ID).data, 8);
+}
+
+
 static void
-snx_encode_trace(snx_json_t *j, const snx_fields_t *fields)
+snx_encode_trace(snx_json_t *j, const snx_fields_t *fields, int attributes)
 {
     int64_t      status;
     snx_str_t    trace_id, span_id, parent;
     const char  *from;
 
     trace_id = snx_encode_trace_id(fields);
-    span_id = snx_fields_str(fields, SNX_F_SPAN_ID);
+    span_id = snx_encode_span_id(fields);
     parent = snx_fields_str(fields, SNX_F_PARENT_SPAN_ID);
-
-    if (!snx_encode_is_id(span_id, 8)) {
-        span_id = snx_str(snx_fields_str(fields, SNX_F_EVENT_ID).data, 8);
-    }
 
     snx_json_object(j, "trace");
     from = j->pos;
@@ -177,6 +185,12 @@ snx_encode_trace(snx_json_t *j, const snx_fields_t *fields)
     }
 
     snx_json_const(j, "origin", "auto.http.nginx");
+
+    if (attributes) {
+        snx_json_object(j, "data");
+        snx_encode_attributes(j, fields);
+        snx_json_close(j);
+    }
 
     snx_encode_close(j, fields, snx_cstr("trace"), from);
 }
@@ -419,11 +433,11 @@ snx_encode_custom(snx_json_t *j, const snx_fields_t *fields)
 
 void
 snx_encode_contexts(snx_json_t *j, const snx_fields_t *fields,
-    const snx_encode_t *encode)
+    const snx_encode_t *encode, int attributes)
 {
     snx_json_object(j, "contexts");
 
-    snx_encode_trace(j, fields);
+    snx_encode_trace(j, fields, attributes);
     snx_encode_response(j, fields);
     snx_encode_machine(j, fields, encode);
     snx_encode_nginx(j, fields);

@@ -4,6 +4,7 @@
  */
 
 
+#include "snx_baggage.h"
 #include "snx_encode.h"
 #include "snx_envelope.h"
 #include "snx_text.h"
@@ -21,17 +22,22 @@
 
 
 /*
- * The dynamic sampling context.  All values are strings; a name of low
- * quality ("url") must not be in it.
+ * Without tracing, and at the head of a trace, the context is what we are;
+ * of a caller who sent none, none is made up.
  */
 
 static void
-snx_envelope_trace(snx_json_t *j, const snx_fields_t *fields,
+snx_envelope_trace_own(snx_json_t *j, const snx_fields_t *fields,
     const snx_dsn_t *dsn)
 {
-    char         org[24];
-    int64_t      sampled;
-    snx_str_t    id, name, source;
+    char       org[24];
+    snx_str_t  id;
+
+    if (snx_fields_first(fields, SNX_F_PARENT_SPAN_ID) != NULL
+        || snx_fields_first(fields, SNX_F_SAMPLED) != NULL)
+    {
+        return;
+    }
 
     id = snx_encode_trace_id(fields);
 
@@ -48,15 +54,67 @@ snx_envelope_trace(snx_json_t *j, const snx_fields_t *fields,
                  snx_str(org, snx_dsn_org_id(dsn, org, sizeof(org))),
                  sizeof(org));
 
-    if (snx_fields_num(fields, SNX_F_SAMPLED, &sampled)) {
-        snx_json_const(j, "sampled", sampled ? "true" : "false");
+    snx_json_close(j);
+}
 
-        name = snx_fields_str(fields, SNX_F_TRANSACTION);
-        source = snx_fields_str(fields, SNX_F_TRANSACTION_SOURCE);
 
-        if (!snx_text_ieq(source, snx_cstr("url"))) {
-            snx_json_str(j, "transaction", name, SNX_NAME_MAX);
+/* Whether Sentry can use it: of this trace, and whose it is. */
+
+static int
+snx_envelope_usable(snx_str_t baggage, const snx_fields_t *fields)
+{
+    snx_str_t      trace, value;
+    unsigned char  id[16];
+
+    trace = snx_encode_trace_id(fields);
+
+    return trace.len == sizeof(id)
+           && snx_baggage_find(baggage, "public_key", &value) == SNX_OK
+           && snx_baggage_find(baggage, "trace_id", &value) == SNX_OK
+           && snx_text_unhex(value, id, sizeof(id))
+           && memcmp(id, trace.data, sizeof(id)) == 0;
+}
+
+
+/*
+ * The dynamic sampling context, all of it strings: what went upstream as
+ * baggage must be the same here.
+ */
+
+static void
+snx_envelope_trace(snx_json_t *j, const snx_fields_t *fields,
+    const snx_dsn_t *dsn)
+{
+    char           buf[SNX_BAGGAGE_MAX];
+    const char    *from;
+    snx_str_t      baggage;
+    snx_member_t   member;
+
+    baggage = snx_fields_str(fields, SNX_F_BAGGAGE);
+
+    if (baggage.len == 0) {
+        snx_envelope_trace_own(j, fields, dsn);
+        return;
+    }
+
+    if (!snx_envelope_usable(baggage, fields)) {
+        return;
+    }
+
+    snx_json_object(j, "trace");
+    from = j->pos;
+
+    while (snx_baggage_next(&baggage, &member) == SNX_OK) {
+
+        if (!member.ours || snx_json_has(j, from, member.key)) {
+            continue;
         }
+
+        snx_json_name(j, member.key, SNX_BAGGAGE_MAX);
+        snx_json_text(j, NULL,
+                      snx_str(buf, snx_baggage_decode(member.value, buf,
+                                                      sizeof(buf))),
+                      SNX_BAGGAGE_MAX);
     }
 
     snx_json_close(j);

@@ -22,8 +22,8 @@
 #include "snx_shm.h"
 
 
-/* Of the header, and of one client report. */
-#define SNX_ENVELOPE_HEADER_MAX  8192
+/* Of the header, mostly baggage, and of one client report. */
+#define SNX_ENVELOPE_HEADER_MAX  32768
 #define SNX_ENVELOPE_REPORT_MAX  8192
 
 

@@ -20,12 +20,36 @@ snx_deliver_category(uint16_t kind)
 }
 
 
+/* Of a transaction: with the transaction itself, as Sentry counts. */
+
+static uint32_t
+snx_job_spans(snx_deliver_t *deliver, const snx_queue_rec_t *rec)
+{
+    snx_spans_t  *spans;
+
+    spans = &deliver->encode.spans;
+
+    if (snx_fields_read(&deliver->fields, rec->data) != SNX_OK) {
+        return 1;
+    }
+
+    snx_spans_read(spans, &deliver->fields, 0);
+
+    return spans->n + 1;
+}
+
+
 void
 snx_deliver_lose(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
     snx_project_t *project, snx_lost_t lost)
 {
     if (project != NULL) {
         snx_project_lose(project, lost, snx_deliver_category(rec->kind), 1);
+
+        if (rec->kind == SNX_KIND_TRANSACTION) {
+            snx_project_lose(project, lost, SNX_CAT_SPAN,
+                             snx_job_spans(deliver, rec));
+        }
     }
 
     snx_queue_done(rec);
@@ -118,14 +142,28 @@ snx_job_envelope(snx_deliver_t *deliver, uint16_t kind, snx_dest_t *dest,
 {
     size_t                len;
     snx_rc_t              rc;
+    const char           *type;
     snx_envelope_meta_t   meta;
 
-    if (kind != SNX_KIND_EVENT) {
+    switch (kind) {
+
+    case SNX_KIND_EVENT:
+        type = "event";
+        rc = snx_encode_event(&deliver->encode, &deliver->fields, now_us,
+                              deliver->json, sizeof(deliver->json), &len);
+        break;
+
+    case SNX_KIND_TRANSACTION:
+        type = "transaction";
+        rc = snx_encode_transaction(&deliver->encode, &deliver->fields,
+                                    now_us, deliver->json,
+                                    sizeof(deliver->json), &len);
+        break;
+
+    default:
         return SNX_INVALID;
     }
 
-    rc = snx_encode_event(&deliver->encode, &deliver->fields, now_us,
-                          deliver->json, sizeof(deliver->json), &len);
     if (rc != SNX_OK) {
         return rc;
     }
@@ -139,7 +177,7 @@ snx_job_envelope(snx_deliver_t *deliver, uint16_t kind, snx_dest_t *dest,
         return rc;
     }
 
-    return snx_envelope_item(envelope, "event", deliver->json, len);
+    return snx_envelope_item(envelope, type, deliver->json, len);
 }
 
 

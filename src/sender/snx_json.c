@@ -216,8 +216,9 @@ snx_json_char(char *p, snx_str_t *s, size_t *left)
 static char *
 snx_json_bytes(char *p, snx_str_t s, size_t left)
 {
-    size_t    n;
-    uint64_t  w;
+    size_t         n;
+    uint64_t       w;
+    unsigned char  c;
 
     while (s.len != 0 && left != 0) {
 
@@ -239,7 +240,17 @@ snx_json_bytes(char *p, snx_str_t s, size_t left)
         /* the next eight are looked at one by one */
 
         for (n = sizeof(w); n != 0 && s.len != 0 && left != 0; n--) {
-            p = snx_json_char(p, &s, &left);
+            c = s.data[0];
+
+            if (c < 0x20 || c > 0x7f || c == '"' || c == '\\') {
+                p = snx_json_char(p, &s, &left);
+                continue;
+            }
+
+            *p++ = (char) c;
+            s.data++;
+            s.len--;
+            left--;
         }
     }
 
@@ -362,24 +373,41 @@ snx_json_num(snx_json_t *j, const char *key, int64_t n)
 
 
 void
-snx_json_ms(snx_json_t *j, const char *key, int64_t ms)
+snx_json_decimal(snx_json_t *j, const char *key, int64_t n, int places)
 {
-    char  *p;
+    int       i;
+    char     *p;
+    int64_t   unit;
 
-    if (ms < 0) {
+    if (n < 0) {
         return;
     }
 
-    p = snx_json_room(j, key, SNX_JSON_NUM_MAX + 4);
+    p = snx_json_room(j, key, 2 * SNX_JSON_NUM_MAX);
 
-    if (p != NULL) {
-        p = snx_json_digits(p, ms / 1000);
-        *p++ = '.';
-        *p++ = (char) ('0' + ms % 1000 / 100);
-        *p++ = (char) ('0' + ms % 100 / 10);
-        *p++ = (char) ('0' + ms % 10);
-        j->pos = p;
+    if (p == NULL) {
+        return;
     }
+
+    for (i = 0, unit = 1; i < places; i++) {
+        unit *= 10;
+    }
+
+    p = snx_json_digits(p, n / unit);
+    *p++ = '.';
+
+    for (n %= unit, i = places - 1; i >= 0; i--, n /= 10) {
+        p[i] = (char) ('0' + n % 10);
+    }
+
+    j->pos = p + places;
+}
+
+
+void
+snx_json_ms(snx_json_t *j, const char *key, int64_t ms)
+{
+    snx_json_decimal(j, key, ms, 3);
 }
 
 

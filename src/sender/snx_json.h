@@ -73,7 +73,10 @@ void snx_json_hex(snx_json_t *j, const char *key, const unsigned char *data,
 
 void snx_json_num(snx_json_t *j, const char *key, int64_t n);
 
-/* Milliseconds as seconds: 1234 -> 1.234; left out below 0. */
+/* n with its last places (at most 18) behind a point; left out below 0. */
+void snx_json_decimal(snx_json_t *j, const char *key, int64_t n, int places);
+
+/* Milliseconds as seconds, or microseconds as milliseconds: 1234 -> 1.234. */
 void snx_json_ms(snx_json_t *j, const char *key, int64_t ms);
 
 /* RFC 3339 with microseconds. */

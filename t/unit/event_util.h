@@ -31,6 +31,11 @@
 #define UTIL_TRACE_HEX "112233445566778899aabbccddeeff01"
 #define UTIL_SPAN      "\x12\x34\x56\x78\x90\xab\xcd\xef"
 #define UTIL_PARENT    "\x22\x34\x56\x78\x90\xab\xcd\xef"
+#define UTIL_BAGGAGE                                                          \
+    "sentry-trace_id=" UTIL_TRACE_HEX ",sentry-public_key=abc,"              \
+    "sentry-release=shop%401.2.3,sentry-sample_rate=0.25,"                   \
+    "sentry-sample_rand=0.000001,sentry-sampled=true,"                       \
+    "sentry-transaction=GET%20%2Fapi%2F"
 #define UTIL_TIME_US   1790000000123456
 
 
@@ -64,6 +69,7 @@ static const util_text_t  util_texts[] = {
     { SNX_F_TRACE_ID, UTIL_TRACE },
     { SNX_F_SPAN_ID, UTIL_SPAN },
     { SNX_F_PARENT_SPAN_ID, UTIL_PARENT },
+    { SNX_F_BAGGAGE, UTIL_BAGGAGE },
     { SNX_F_TRANSACTION, "GET /api/" },
     { SNX_F_TRANSACTION_SOURCE, "route" },
     { SNX_F_FINGERPRINT, "upstream-timeout" },

@@ -90,10 +90,9 @@ test_header(void)
         "\"sdk\":{\"name\":\"" SNX_SDK_NAME "\","
         "\"version\":\"" SNX_VERSION "\"},"
         "\"trace\":{\"trace_id\":\"" UTIL_TRACE_HEX "\","
-        "\"public_key\":\"0123456789abcdef0123456789abcdef\","
-        "\"release\":\"shop@1.2.3\",\"environment\":\"production\","
-        "\"org_id\":\"7\",\"sampled\":\"true\","
-        "\"transaction\":\"GET /api/\"}}\n";
+        "\"public_key\":\"abc\",\"release\":\"shop@1.2.3\","
+        "\"sample_rate\":\"0.25\",\"sample_rand\":\"0.000001\","
+        "\"sampled\":\"true\",\"transaction\":\"GET /api/\"}}\n";
 
     read_rich();
 
@@ -110,52 +109,88 @@ test_header(void)
 }
 
 
-/* What may be in the trace, and that it stays one line of strings. */
+/* A record of an event, with what tells of its trace; NULL, -1: without. */
+
+static void
+read_traced(const char *baggage, int sampled, int continued)
+{
+    snx_rec_writer_t  w;
+
+    snx_rec_begin(&w, record, sizeof(record));
+    snx_rec_str(&w, SNX_F_EVENT_ID, snx_cstr(UTIL_ID));
+    snx_rec_str(&w, SNX_F_TRACE_ID, snx_cstr(UTIL_TRACE));
+    snx_rec_str(&w, SNX_F_RELEASE, snx_cstr("a\"b\\c\nd\xff"));
+    snx_rec_str(&w, SNX_F_TRANSACTION, snx_cstr("GET /users/17"));
+    snx_rec_str(&w, SNX_F_BAGGAGE, snx_cstr(baggage));
+
+    if (sampled >= 0) {
+        snx_rec_num(&w, SNX_F_SAMPLED, sampled);
+    }
+
+    if (continued) {
+        snx_rec_str(&w, SNX_F_PARENT_SPAN_ID, snx_cstr(UTIL_PARENT));
+    }
+
+    (void) snx_fields_read(&fields, snx_str(record, snx_rec_end(&w)));
+}
+
+
+/* What is in the trace, and that it stays one line of strings. */
 
 static void
 test_trace(void)
 {
-    cJSON             *tree;
-    const cJSON       *at;
-    snx_rec_writer_t   w;
+    size_t  i;
+    cJSON  *tree;
+    char   *text;
 
-    snx_rec_begin(&w, record, sizeof(record));
-    snx_rec_str(&w, SNX_F_EVENT_ID, snx_cstr(UTIL_ID));
-    snx_rec_str(&w, SNX_F_RELEASE, snx_cstr("a\"b\\c\nd\xff"));
-    snx_rec_str(&w, SNX_F_TRANSACTION, snx_cstr("GET /users/17"));
-    snx_rec_str(&w, SNX_F_TRANSACTION_SOURCE, snx_cstr("url"));
-    snx_rec_num(&w, SNX_F_SAMPLED, 0);
-    (void) snx_fields_read(&fields, snx_str(record, snx_rec_end(&w)));
+    static const struct {
+        const char  *what;
+        const char  *baggage;
+        int          sampled;
+        int          continued;
+        const char  *expected;
+    } tests[] = {
+        { "as propagated, decoded, only ours, each once",
+          "sentry-trace_id=" UTIL_TRACE_HEX ",other=1,sentry-public_key=k,"
+          "sentry-release=a%22%0A%FF%zz%e2%82%ac,sentry-sampled=false,"
+          "sentry-sampled=true,sentry-new_one=x;p=1,sentry-empty=", 0, 1,
+          "{\"trace_id\":\"" UTIL_TRACE_HEX "\",\"public_key\":\"k\","
+          "\"release\":\"a\\\"\\n\xef\xbf\xbd%zz\xe2\x82\xac\","
+          "\"sampled\":\"false\",\"new_one\":\"x\",\"empty\":\"\"}" },
+        { "upper-case digits of an id are that id",
+          "sentry-public_key=k,sentry-trace_id="
+          "112233445566778899AABBCCDDEEFF01", 1, 0,
+          "{\"public_key\":\"k\",\"trace_id\":"
+          "\"112233445566778899AABBCCDDEEFF01\"}" },
+        { "another trace", "sentry-trace_id=" UTIL_ID_HEX
+          ",sentry-public_key=k", 1, 1, "" },
+        { "no key", "sentry-trace_id=" UTIL_TRACE_HEX, 1, 1, "" },
+        { "no trace", "sentry-public_key=k", 1, 1, "" },
+        { "nothing of ours", "other=1", 1, 1, "" },
+        { "a caller without any", NULL, -1, 1, "" },
+        { "a decision without any", NULL, 1, 0, "" },
+        { "no tracing", NULL, -1, 0,
+          "{\"trace_id\":\"" UTIL_TRACE_HEX "\","
+          "\"public_key\":\"0123456789abcdef0123456789abcdef\","
+          "\"release\":\"a\\\"b\\\\c\\nd\xef\xbf\xbd\","
+          "\"org_id\":\"7\"}" }
+    };
 
-    (void) begin(&fields);
-    tree = cJSON_ParseWithLength(envelope.data, envelope.len);
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        read_traced(tests[i].baggage, tests[i].sampled, tests[i].continued);
 
-    is_str(snx_cstr(util_text_at(tree, "trace.trace_id")), UTIL_ID_HEX,
-           "the trace of the event's context");
-    is_str(snx_cstr(util_text_at(tree, "trace.release")),
-           "a\"b\\c\nd\xef\xbf\xbd", "release");
-    is_str(snx_cstr(util_text_at(tree, "trace.sampled")), "false", "sampled");
-    ok(util_at(tree, "trace.transaction") == NULL, "no name of low quality");
-    ok(memchr(envelope.data, '\n', envelope.len)
-       == envelope.data + envelope.len - 1, "one line");
+        (void) begin(&fields);
+        tree = cJSON_ParseWithLength(envelope.data, envelope.len);
+        text = cJSON_PrintUnformatted(util_at(tree, "trace"));
 
-    for (at = util_at(tree, "trace")->child; at != NULL; at = at->next) {
-        ok(cJSON_IsString(at), "%s is a string", at->string);
+        is_str(snx_cstr(text), tests[i].expected, tests[i].what);
+        ok(memchr(envelope.data, '\n', envelope.len)
+           == envelope.data + envelope.len - 1, "one line");
+
+        free(text);
+        cJSON_Delete(tree);
     }
-
-    cJSON_Delete(tree);
-
-    snx_rec_begin(&w, record, sizeof(record));
-    snx_rec_str(&w, SNX_F_EVENT_ID, snx_cstr(UTIL_ID));
-    snx_rec_str(&w, SNX_F_TRANSACTION, snx_cstr("GET /"));
-    (void) snx_fields_read(&fields, snx_str(record, snx_rec_end(&w)));
-
-    (void) begin(&fields);
-    tree = cJSON_ParseWithLength(envelope.data, envelope.len);
-    ok(util_at(tree, "trace.sampled") == NULL
-       && util_at(tree, "trace.transaction") == NULL,
-       "no decision, no sampling context");
-    cJSON_Delete(tree);
 
     meta.dsn = NULL;
     (void) begin(&fields);

@@ -1,0 +1,581 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * What goes to the upstream: sentry-trace, baggage and, when asked for,
+ * traceparent, among the request's headers, from where every kind of
+ * upstream takes them.  What the operator sets himself (proxy_set_header,
+ * fastcgi_param) wins, as it does over a client's header.
+ *
+ * DESIGN.  A subrequest begins with the list of headers of its parent, parts
+ * and all: nothing may be pushed into that or changed in it.  So a request
+ * gets a list of its own, without what came under our names and with what
+ * goes.  The main request's first list is remembered: an event shows what
+ * the client sent, and a redirect to a location that adds nothing puts those
+ * headers back.
+ */
+
+
+#include "ngx_sentry.h"
+#include "snx_baggage.h"
+#include "snx_text.h"
+#include "snx_trace.h"
+
+
+#define NGX_SENTRY_HEADERS_N         3
+
+#define NGX_SENTRY_TRACE             0     /* indices, and bits in masks */
+#define NGX_SENTRY_BAGGAGE           1
+#define NGX_SENTRY_TRACEPARENT       2
+
+
+/* Headers that go, and the names whose other headers go away. */
+
+typedef struct {
+    ngx_uint_t                 mask;
+    ngx_uint_t                 n;
+    ngx_table_elt_t            elts[NGX_SENTRY_HEADERS_N];
+} ngx_sentry_headers_t;
+
+
+static void ngx_sentry_propagate_inject(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf);
+static ngx_int_t ngx_sentry_propagate_headers(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace,
+    ngx_sentry_headers_t *headers);
+static void ngx_sentry_propagate_header(ngx_sentry_headers_t *headers,
+    ngx_uint_t i, u_char *data, size_t len);
+static void ngx_sentry_propagate_restore(ngx_http_request_t *r);
+static ngx_int_t ngx_sentry_propagate_replace(ngx_http_request_t *r,
+    ngx_sentry_headers_t *headers, ngx_list_part_t *client);
+static void ngx_sentry_propagate_append(ngx_list_t *list,
+    ngx_list_part_t *part, ngx_uint_t mask, ngx_uint_t in);
+static ngx_uint_t ngx_sentry_propagate_bit(ngx_table_elt_t *h);
+static ngx_sentry_sub_t *ngx_sentry_propagate_make_sub(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+static void ngx_sentry_propagate_head(ngx_sentry_trace_t *trace,
+    snx_baggage_t *b);
+static void ngx_sentry_propagate_continue(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace, snx_baggage_t *b);
+static void ngx_sentry_propagate_incoming(ngx_http_request_t *r,
+    snx_baggage_t *b, void (*add)(snx_baggage_t *b, snx_str_t header));
+static ngx_int_t ngx_sentry_propagate_copy(ngx_pool_t *pool,
+    snx_baggage_t *b, ngx_str_t *value);
+
+
+static ngx_str_t   ngx_sentry_propagate_names[NGX_SENTRY_HEADERS_N] = {
+    ngx_string("sentry-trace"),
+    ngx_string("baggage"),
+    ngx_string("traceparent")
+};
+
+static ngx_uint_t  ngx_sentry_propagate_hashes[NGX_SENTRY_HEADERS_N];
+
+
+void
+ngx_sentry_propagate_init(void)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    for (i = 0; i < NGX_SENTRY_HEADERS_N; i++) {
+        name = &ngx_sentry_propagate_names[i];
+        ngx_sentry_propagate_hashes[i] = ngx_hash_key(name->data, name->len);
+    }
+}
+
+
+/* Precontent phase: the last one before a content handler sends anything. */
+
+ngx_int_t
+ngx_sentry_propagate_handler(ngx_http_request_t *r)
+{
+    ngx_sentry_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_sentry_module);
+
+    /* without a content handler of the location there is no upstream */
+
+    if (r->content_handler == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (slcf->inject) {
+        ngx_sentry_propagate_inject(r, slcf);
+
+    } else if (r->internal) {
+        ngx_sentry_propagate_restore(r);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_sentry_propagate_inject(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf)
+{
+    ngx_sentry_sub_t      *sub;
+    ngx_sentry_trace_t    *trace;
+    ngx_sentry_headers_t   headers;
+
+    trace = ngx_sentry_trace_keep(r);
+    if (trace == NULL) {
+        return;
+    }
+
+    sub = (r == r->main) ? NULL : ngx_sentry_propagate_make_sub(r, trace);
+
+    if (r == r->main ? trace->injected : (sub && sub->injected)) {
+        return;
+    }
+
+    if (ngx_sentry_propagate_headers(r, conf, trace, &headers) != NGX_OK
+        || ngx_sentry_propagate_replace(r, &headers, NULL) != NGX_OK)
+    {
+        return;
+    }
+
+    if (sub) {
+        sub->injected = 1;
+
+    } else if (r == r->main) {
+        trace->injected = 1;
+        trace->propagated = 1;
+    }
+}
+
+
+static ngx_int_t
+ngx_sentry_propagate_headers(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace,
+    ngx_sentry_headers_t *headers)
+{
+    u_char         *p;
+    unsigned char  *id;
+
+    ngx_sentry_propagate_baggage(r, trace);
+
+    p = ngx_pnalloc(r->pool, SNX_TRACE_SENTRY_MAX + SNX_TRACE_W3C_LEN);
+
+    if (p == NULL || !trace->built) {
+        return NGX_ERROR;
+    }
+
+    headers->mask = 1 << NGX_SENTRY_TRACE | 1 << NGX_SENTRY_BAGGAGE;
+    headers->n = 0;
+
+    id = ngx_sentry_propagate_span_id(r, trace);
+
+    ngx_sentry_propagate_header(headers, NGX_SENTRY_TRACE, p,
+                                snx_trace_write_sentry(trace->trace_id, id,
+                                                  trace->flag, (char *) p));
+
+    if (trace->header.len) {
+        ngx_sentry_propagate_header(headers, NGX_SENTRY_BAGGAGE,
+                                    trace->header.data, trace->header.len);
+    }
+
+    if (conf->traceparent) {
+        p += SNX_TRACE_SENTRY_MAX;
+
+        headers->mask |= 1 << NGX_SENTRY_TRACEPARENT;
+        ngx_sentry_propagate_header(headers, NGX_SENTRY_TRACEPARENT, p,
+                                    snx_trace_write_w3c(trace->trace_id, id,
+                                                  trace->flag, (char *) p));
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_sentry_propagate_header(ngx_sentry_headers_t *headers, ngx_uint_t i,
+    u_char *data, size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = &headers->elts[headers->n++];
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = ngx_sentry_propagate_hashes[i];
+    h->key = ngx_sentry_propagate_names[i];
+    h->lowcase_key = h->key.data;
+    h->value.data = data;
+    h->value.len = len;
+}
+
+
+/* As the client sent it, for a location that adds nothing. */
+
+static void
+ngx_sentry_propagate_restore(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t      *ctx;
+    ngx_sentry_sub_t      *sub;
+    ngx_sentry_headers_t   headers;
+
+    ctx = ngx_sentry_trail_ctx(r->main, 0);
+
+    if (ctx == NULL || ctx->trace == NULL) {
+        return;
+    }
+
+    sub = ngx_sentry_propagate_sub(r, ctx->trace);
+
+    if (!ctx->trace->injected && sub == NULL) {
+        return;
+    }
+
+    headers.mask = (1 << NGX_SENTRY_HEADERS_N) - 1;
+    headers.n = 0;
+
+    if (ngx_sentry_propagate_replace(r, &headers,
+                                     ngx_sentry_propagate_client(r))
+        != NGX_OK)
+    {
+        return;
+    }
+
+    if (sub) {
+        sub->injected = 0;
+
+    } else if (r == r->main) {
+        ctx->trace->injected = 0;
+    }
+}
+
+
+/*
+ * A list of its own for r: its headers without those of the mask, with those
+ * given and those of the mask in the list client.
+ */
+
+static ngx_int_t
+ngx_sentry_propagate_replace(ngx_http_request_t *r,
+    ngx_sentry_headers_t *headers, ngx_list_part_t *client)
+{
+    ngx_uint_t           n;
+    ngx_list_t           list;
+    ngx_list_part_t     *part, ours;
+    ngx_sentry_trace_t  *trace;
+
+    n = headers->n;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    for (part = client; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    if (ngx_list_init(&list, r->pool, n ? n : 1, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ours.elts = headers->elts;
+    ours.nelts = headers->n;
+    ours.next = NULL;
+
+    ngx_sentry_propagate_append(&list, &r->headers_in.headers.part,
+                                headers->mask, 0);
+    ngx_sentry_propagate_append(&list, client, headers->mask, headers->mask);
+    ngx_sentry_propagate_append(&list, &ours, 0, 0);
+
+    trace = ngx_sentry_trace_keep(r);
+
+    if (r == r->main && trace && !trace->replaced) {
+        trace->client = r->headers_in.headers.part;
+        trace->replaced = 1;
+    }
+
+    r->headers_in.headers = list;
+    r->headers_in.headers.last = &r->headers_in.headers.part;
+
+    return NGX_OK;
+}
+
+
+/* Those whose bit of the mask is as in in; the list has room for all. */
+
+static void
+ngx_sentry_propagate_append(ngx_list_t *list, ngx_list_part_t *part,
+    ngx_uint_t mask, ngx_uint_t in)
+{
+    ngx_uint_t        i, bit;
+    ngx_table_elt_t  *h, *to;
+
+    to = list->part.elts;
+    to += list->part.nelts;
+
+    for ( /* void */ ; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            bit = ngx_sentry_propagate_bit(&h[i]) & mask;
+
+            if (in ? bit != 0 : bit == 0) {
+                *to++ = h[i];
+                list->part.nelts++;
+            }
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_sentry_propagate_bit(ngx_table_elt_t *h)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    for (i = 0; i < NGX_SENTRY_HEADERS_N; i++) {
+        name = &ngx_sentry_propagate_names[i];
+
+        if (h->key.len == name->len
+            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
+        {
+            return 1 << i;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_list_part_t *
+ngx_sentry_propagate_client(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t  *ctx;
+
+    ctx = ngx_sentry_trail_ctx(r->main, 0);
+
+    return (ctx && ctx->trace && ctx->trace->replaced)
+           ? &ctx->trace->client : &r->main->headers_in.headers.part;
+}
+
+
+unsigned char *
+ngx_sentry_propagate_span_id(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace)
+{
+    ngx_sentry_sub_t  *sub;
+
+    sub = (r == r->main) ? NULL : ngx_sentry_propagate_make_sub(r, trace);
+
+    return sub ? sub->upstream_span_id : trace->upstream_span_id;
+}
+
+
+ngx_sentry_sub_t *
+ngx_sentry_propagate_sub(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
+{
+    ngx_sentry_sub_t  *sub;
+
+    for (sub = trace->subs; sub; sub = sub->next) {
+        if (sub->request == r) {
+            return sub;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* NULL when there are too many: they share the main request's id. */
+
+static ngx_sentry_sub_t *
+ngx_sentry_propagate_make_sub(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace)
+{
+    ngx_sentry_sub_t     *sub;
+    ngx_sentry_worker_t  *worker;
+
+    sub = ngx_sentry_propagate_sub(r, trace);
+
+    if (sub || trace->nsubs == NGX_SENTRY_SUBS_MAX_N) {
+        return sub;
+    }
+
+    worker = ngx_sentry_process_worker();
+    sub = ngx_pcalloc(r->pool, sizeof(ngx_sentry_sub_t));
+
+    if (worker == NULL || sub == NULL) {
+        return NULL;
+    }
+
+    ngx_sentry_process_id(worker, sub->upstream_span_id, 8);
+
+    sub->request = r;
+    sub->next = trace->subs;
+    trace->subs = sub;
+    trace->nsubs++;
+
+    return sub;
+}
+
+
+void
+ngx_sentry_propagate_baggage(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace)
+{
+    u_char         ours[SNX_BAGGAGE_MAX], all[SNX_BAGGAGE_MAX];
+    snx_baggage_t  b;
+
+    if (trace->built) {
+        return;
+    }
+
+    snx_baggage_init(&b, ours, sizeof(ours));
+
+    if (trace->frozen) {
+        ngx_sentry_propagate_continue(r, trace, &b);
+
+    } else {
+        ngx_sentry_propagate_head(trace, &b);
+    }
+
+    if (ngx_sentry_propagate_copy(r->pool, &b, &trace->baggage) != NGX_OK) {
+        return;
+    }
+
+    /* others' members have what room ours leave */
+
+    snx_baggage_init(&b, all, sizeof(all) - b.len - (b.len != 0));
+    ngx_sentry_propagate_incoming(r, &b, snx_baggage_others);
+
+    trace->header = trace->baggage;
+
+    if (b.len) {
+        b.cap = sizeof(all);
+        (void) snx_baggage_add(&b, ngx_sentry_str(&trace->baggage));
+
+        if (ngx_sentry_propagate_copy(r->pool, &b, &trace->header)
+            != NGX_OK)
+        {
+            return;
+        }
+    }
+
+    trace->built = 1;
+}
+
+
+/* The trace begins here. */
+
+static void
+ngx_sentry_propagate_head(ngx_sentry_trace_t *trace, snx_baggage_t *b)
+{
+    char    text[32];
+    double  rate;
+
+    snx_text_hex(trace->trace_id, 16, text);
+    (void) snx_baggage_put(b, "trace_id", snx_str(text, 32));
+    (void) snx_baggage_add(b, ngx_sentry_str(&trace->conf->baggage));
+
+    if (trace->sampled >= 0) {
+        rate = trace->rate >= 0 ? trace->rate : trace->sampled;
+
+        (void) snx_baggage_put(b, "sample_rate",
+                       snx_str(text, snx_sample_write_rate(rate, text)));
+        (void) snx_baggage_put(b, "sampled",
+                               snx_cstr(trace->sampled ? "true" : "false"));
+    }
+
+    (void) snx_baggage_put(b, "sample_rand",
+                       snx_str(text, snx_sample_write(trace->random, text)));
+}
+
+
+/*
+ * The caller's members as they came: without any none is made up.  Where our
+ * rate decided it is told; where the caller is not trusted, nothing goes on
+ * of what it said about sampling.
+ */
+
+static void
+ngx_sentry_propagate_continue(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace, snx_baggage_t *b)
+{
+    char       text[SNX_SAMPLE_RATE_MAX];
+    snx_str_t  sampled;
+
+    ngx_sentry_propagate_incoming(r, b, snx_baggage_ours);
+
+    if (b->len == 0) {
+        return;
+    }
+
+    if (trace->rate < 0) {
+
+        if (!trace->trusted && trace->sampled < 0) {
+            snx_baggage_drop(b, "sampled");
+            snx_baggage_drop(b, "sample_rate");
+            snx_baggage_drop(b, "sample_rand");
+        }
+
+        return;
+    }
+
+    (void) snx_baggage_set(b, "sample_rate",
+                 snx_str(text, snx_sample_write_rate(trace->rate, text)));
+
+    if (!trace->trusted) {
+        (void) snx_baggage_set(b, "sample_rand",
+                       snx_str(text, snx_sample_write(trace->random, text)));
+    }
+
+    if (!trace->trusted
+        || snx_baggage_find(snx_str(b->data, b->len), "sampled", &sampled)
+           == SNX_OK)
+    {
+        (void) snx_baggage_set(b, "sampled",
+                               snx_cstr(trace->sampled ? "true" : "false"));
+    }
+}
+
+
+static void
+ngx_sentry_propagate_incoming(ngx_http_request_t *r, snx_baggage_t *b,
+    void (*add)(snx_baggage_t *b, snx_str_t header))
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = ngx_sentry_propagate_client(r);
+
+    for ( /* void */ ; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == 7 && ngx_sentry_is_header(&h[i], "baggage")) {
+                add(b, ngx_sentry_str(&h[i].value));
+            }
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_sentry_propagate_copy(ngx_pool_t *pool, snx_baggage_t *b,
+    ngx_str_t *value)
+{
+    if (b->len == 0) {
+        return NGX_OK;
+    }
+
+    value->data = ngx_pnalloc(pool, b->len);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->len = b->len;
+    ngx_memcpy(value->data, b->data, b->len);
+
+    return NGX_OK;
+}
