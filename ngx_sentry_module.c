@@ -194,6 +194,20 @@ static ngx_command_t  ngx_sentry_commands[] = {
       0,
       NULL },
 
+    { ngx_string("sentry_slow_request"),
+      NGX_SENTRY_S|NGX_CONF_TAKE1,
+      ngx_sentry_set_slow_request,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sentry_event_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_sentry_set_event_limit,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("sentry_queue"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_sentry_set_queue,

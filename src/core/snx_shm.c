@@ -54,6 +54,7 @@ snx_shm_init(void *mem, size_t size, uint32_t entropy)
     shm->magic = SNX_SHM_MAGIC;
     shm->header_size = SNX_SHM_HEADER_SIZE;
     shm->size = size;
+    snx_gate_init(&shm->gate, entropy);
 
     return shm;
 }
@@ -200,6 +201,7 @@ snx_lost_name(snx_lost_t lost)
         snx_string("sample_rate"),
         snx_string("event_processor"),
         snx_string("backpressure"),
+        snx_string("held_back"),
         snx_string("rate_limited"),
         snx_string("shutdown"),
         snx_string("corrupt"),
@@ -210,6 +212,32 @@ snx_lost_name(snx_lost_t lost)
     }
 
     return names[lost];
+}
+
+
+snx_str_t
+snx_lost_reason(snx_lost_t lost)
+{
+    return snx_lost_name(lost == SNX_LOST_HELD_BACK ? SNX_LOST_IGNORED : lost);
+}
+
+
+uint64_t
+snx_project_untold(const snx_project_t *project)
+{
+    uint64_t               told, held;
+    const snx_counters_t  *counters;
+
+    counters = &project->counters;
+
+    /* told first: what is told was counted before */
+
+    told = atomic_load_explicit(&counters->told, memory_order_acquire);
+    held = atomic_load_explicit(
+                       &counters->lost[SNX_LOST_HELD_BACK][SNX_CAT_ERROR],
+                       memory_order_relaxed);
+
+    return (held > told) ? held - told : 0;
 }
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * The shared memory of one nginx: lease, projects (one per DSN: counters,
- * rate limits, last error), queue.  Owns the layout; all members are atomics
- * or written once before they are published.
+ * The shared memory of one nginx: lease, gate, projects (one per DSN:
+ * counters, rate limits, last error), queue.  Owns the layout; all members
+ * are atomics or written once before they are published.
  */
 
 
@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "snx.h"
+#include "snx_gate.h"
 #include "snx_lane.h"
 #include "snx_lease.h"
 #include "snx_limit.h"
@@ -38,6 +39,7 @@ typedef enum {
     SNX_LOST_SAMPLE_RATE,      /* not captured, by sentry_sample_rate */
     SNX_LOST_IGNORED,          /* event_processor: routes, sentry_ignore */
     SNX_LOST_BACKPRESSURE,
+    SNX_LOST_HELD_BACK,        /* by sentry_event_limit, see snx_lost_reason */
     SNX_LOST_REPORTED_N,       /* above: in client reports */
     SNX_LOST_RATE_LIMITED = SNX_LOST_REPORTED_N,   /* 429: Sentry counted */
     SNX_LOST_SHUTDOWN,         /* left in the queue when nginx ended */
@@ -49,9 +51,11 @@ typedef enum {
 /*
  * Counters of one project.  captured counts what was to be sent; so
  *
- *   captured = delivered + lost (but sample_rate and ignored) + in the queue
+ *   captured = delivered + lost (but sample_rate, ignored and held back)
+ *              + in the queue
  *
- * delivered is what Sentry answered with 2xx.
+ * delivered is what Sentry answered with 2xx.  What was held back is told by
+ * later events of its group: all but told is still to be told.
  */
 
 typedef struct {
@@ -59,6 +63,7 @@ typedef struct {
     _Atomic uint64_t   delivered[SNX_CATS_N];
     _Atomic uint64_t   lost[SNX_LOST_N][SNX_CATS_N];
     _Atomic uint64_t   reported[SNX_LOST_REPORTED_N][SNX_CATS_N];
+    _Atomic uint64_t   told;               /* of what was held back */
     _Atomic uint64_t   bytes_sent;         /* compressed, envelopes answered */
     _Atomic uint64_t   requests;           /* deliveries that were answered */
     _Atomic uint64_t   retries;            /* deliveries without an answer */
@@ -99,6 +104,7 @@ typedef struct {
     _Atomic uint32_t   abandoned;          /* no new worker will use it */
     _Atomic uint64_t   traces_at;          /* of snx_sample_take() */
     snx_lease_t        lease;
+    snx_gate_t         gate;
     snx_project_t      projects[SNX_DSNS_MAX_N];
 } snx_shm_t;
 
@@ -125,8 +131,21 @@ snx_queue_t *snx_shm_queue(snx_shm_t *shm);
 snx_project_t *snx_shm_project(snx_shm_t *shm, snx_str_t dsn,
     snx_str_t label);
 
-/* "queue_overflow", ...: the name in status page and client report. */
+/* "queue_overflow", ...: the name in the status page. */
 snx_str_t snx_lost_name(snx_lost_t lost);
+
+/*
+ * The reason in a client report: the name, but for what was held back.  Sentry
+ * drops reasons that it does not know, and among those it knows
+ * "event_processor" is what its own SDKs give for events that their
+ * Dedupe integration drops for being like others.  "sample_rate" would spoil
+ * what is computed from rates, "ratelimit_backoff" and "backpressure" would
+ * blame Sentry or the queue.
+ */
+snx_str_t snx_lost_reason(snx_lost_t lost);
+
+/* Held back and not told by an event so far. */
+uint64_t snx_project_untold(const snx_project_t *project);
 
 /* Adds to lost[]; for producers and the sender. */
 void snx_project_lose(snx_project_t *project, snx_lost_t lost,

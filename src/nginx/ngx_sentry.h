@@ -17,6 +17,7 @@
 #include <ngx_http.h>
 
 #include "snx.h"
+#include "snx_gate.h"
 #include "snx_record.h"
 #include "snx_route.h"
 #include "snx_sample.h"
@@ -31,6 +32,8 @@
 #define NGX_SENTRY_ENVIRONMENT_MAX   64
 #define NGX_SENTRY_RELEASE_MAX       200
 #define NGX_SENTRY_CONSTANTS_MAX     4096
+#define NGX_SENTRY_EVENT_INTERVAL    2000000   /* us: 30r/m */
+#define NGX_SENTRY_EVENT_BURST       10
 
 #define NGX_SENTRY_TICK_MS           500
 #define NGX_SENTRY_LAST_MS           200   /* less is no use to a sender */
@@ -124,6 +127,7 @@ typedef struct {
     ngx_str_t                  spotlight;  /* URL, empty: off */
     ngx_flag_t                 debug;
     ngx_uint_t                 traces_limit;       /* a second, 0 off */
+    snx_gate_limit_t           event_limit;
 
     ngx_http_handler_pt        stub_status;
     ngx_shm_zone_t            *zone;
@@ -131,6 +135,8 @@ typedef struct {
     uint16_t                   generation;
 
     unsigned                   handlers:1; /* sentry_status is used */
+    unsigned                   slow:1;     /* some location asks for them */
+    unsigned                   event_limit_set:1;
     unsigned                   spotlight_set:1;
     unsigned                   proxy_set:1;
     unsigned                   server_timing:1;    /* on somewhere */
@@ -178,6 +184,7 @@ typedef struct {
     ngx_uint_t                 trace_context;
     ngx_flag_t                 traceparent;
     ngx_flag_t                 server_timing;
+    ngx_msec_t                 slow_request;   /* 0 off */
 
     /* derived when merged */
     snx_scrub_t                scrub;
@@ -186,7 +193,7 @@ typedef struct {
     ngx_str_t                  baggage;    /* constant members of a trace */
     unsigned                   named_route:1;  /* location names the route */
     unsigned                   reports:1;      /* there is somewhere to send */
-    unsigned                   remember:1;     /* error_page is in force */
+    unsigned                   remember:1;     /* passes are of use */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
@@ -282,6 +289,21 @@ typedef struct {
 
 
 /*
+ * Whether a request is reported: decided once, when $sentry_event_id is asked
+ * for, else in the log phase.
+ */
+
+typedef struct {
+    ngx_uint_t                 status;     /* that it was decided for */
+    uint64_t                   group;      /* of the gate */
+    uint64_t                   held;       /* told with this event */
+    unsigned char              event_id[16];
+    unsigned                   decided:1;
+    unsigned                   passed:1;
+} ngx_sentry_verdict_t;
+
+
+/*
  * Kept in the request's pool, found again after internal redirects: the
  * locations the request came through, and what nginx logged.
  */
@@ -291,12 +313,13 @@ typedef struct {
     ngx_sentry_pass_t          passes[NGX_SENTRY_PASSES_MAX_N];
     void                     **line_conf;  /* as of the last line */
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
+    ngx_sentry_verdict_t       verdict;
     ngx_uint_t                 nlines;
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
 
 
-/* A failed request on its way to a record. */
+/* A failed or slow request on its way to a record. */
 
 typedef struct {
     ngx_http_request_t        *request;
@@ -308,6 +331,10 @@ typedef struct {
     unsigned char              event_id[16];
     snx_str_t                  type;       /* given, else from the status */
     snx_str_t                  value;
+    snx_str_t                  aspect;     /* of a slow one: what was slow */
+    uint64_t                   group;      /* of the gate */
+    uint64_t                   held;       /* back since the last one */
+    unsigned                   slow:1;
 } ngx_sentry_event_t;
 
 
@@ -526,6 +553,11 @@ void ngx_sentry_timing_install(void);
 
 ngx_int_t ngx_sentry_capture_log(ngx_http_request_t *r);
 
+/*
+ * The 16 bytes of the id under which a main request will be reported, as far
+ * as is known by now; NULL when it will not be.  The decision is kept.
+ */
+unsigned char *ngx_sentry_capture_id(ngx_http_request_t *r);
 
 /*
  * The value of a rate for this request; a variable that is no rate counts as
@@ -533,6 +565,40 @@ ngx_int_t ngx_sentry_capture_log(ngx_http_request_t *r);
  */
 double ngx_sentry_capture_rate(ngx_http_request_t *r,
     ngx_sentry_rate_t *rate);
+
+
+/* ngx_sentry_slow.c: slow requests */
+
+char *ngx_sentry_set_slow_request(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Whether the request was slow where it ended: sets type and aspect then, else
+ * NGX_DECLINED.  For the log phase.
+ */
+ngx_int_t ngx_sentry_slow_find(ngx_sentry_event_t *event);
+
+/* The text of its event; returns the length. */
+size_t ngx_sentry_slow_value(ngx_sentry_event_t *event, u_char *buf,
+    size_t cap);
+
+
+/* ngx_sentry_group.c: which events are alike, and how many of them pass */
+
+char *ngx_sentry_set_event_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * NGX_OK: may be sent, and tells of event->held others.  NGX_DECLINED: the
+ * gate counted it, the caller keeps the project's accounts.
+ */
+ngx_int_t ngx_sentry_group_pass(ngx_sentry_event_t *event);
+
+/* Whether an event that passed was recorded. */
+void ngx_sentry_group_told(ngx_sentry_event_t *event, ngx_uint_t recorded);
+
+/* The fingerprint; event->type is set. */
+void ngx_sentry_group_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
 
 /* ngx_sentry_cause.c: the error log lines of a request */
@@ -578,6 +644,9 @@ void ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
 /* The type that a status alone gives: upstream answered it, or nginx did. */
 snx_str_t ngx_sentry_error_type(ngx_uint_t status, ngx_uint_t upstream);
+
+/* The type it will set, before anything is packed. */
+snx_str_t ngx_sentry_error_class(ngx_sentry_event_t *event);
 
 /* The last upstream try that answered or failed, NULL without any. */
 ngx_http_upstream_state_t *ngx_sentry_error_last_try(ngx_http_request_t *r);

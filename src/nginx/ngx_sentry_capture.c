@@ -4,8 +4,9 @@
  *
  * Decides which requests become error events.  Everything is decided in the
  * log phase, from the final state of the request; so requests that end before
- * any phase (400, 413, 414, 408) are seen like all others.  Subrequests are
- * part of their main request.
+ * any phase (400, 413, 414, 408) are seen like all others.  Only when
+ * $sentry_event_id is asked for is it decided then, and kept: an id that was
+ * shown is an event that is sent.  Subrequests are part of their main request.
  */
 
 
@@ -13,99 +14,250 @@
 #include "snx_text.h"
 
 
-static void ngx_sentry_capture_failed(ngx_http_request_t *r,
-    ngx_uint_t status);
+static ngx_int_t ngx_sentry_capture_begin(ngx_http_request_t *r,
+    ngx_sentry_event_t *event, ngx_uint_t log);
+static ngx_int_t ngx_sentry_capture_decide(ngx_sentry_event_t *event,
+    u_char *path, ngx_uint_t log);
+static ngx_int_t ngx_sentry_capture_judge(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event, ngx_int_t route);
+static void ngx_sentry_capture_keep(ngx_sentry_event_t *event, ngx_int_t rc);
+static void ngx_sentry_capture_send(ngx_sentry_event_t *event);
 static ngx_int_t ngx_sentry_capture_wanted(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_uint_t status);
 static ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
 
 
+/* Requests of this process that know their id and are not over. */
+
+static ngx_uint_t  ngx_sentry_capture_promised;
+
+
 ngx_int_t
 ngx_sentry_capture_log(ngx_http_request_t *r)
 {
-    ngx_uint_t  status;
+    u_char              path[SNX_URL_MAX];
+    ngx_sentry_event_t  event;
 
-    /* what $status says */
-
-    status = r->err_status ? r->err_status : r->headers_out.status;
-
-    if (status < 400 || status > 599 || r != r->main) {
-        return NGX_OK;
+    if (r == r->main
+        && ngx_sentry_capture_begin(r, &event, 1) == NGX_OK
+        && ngx_sentry_capture_decide(&event, path, 1) == NGX_OK)
+    {
+        ngx_sentry_capture_send(&event);
     }
-
-    ngx_sentry_capture_failed(r, status);
 
     return NGX_OK;
 }
 
 
-static void
-ngx_sentry_capture_failed(ngx_http_request_t *r, ngx_uint_t status)
+unsigned char *
+ngx_sentry_capture_id(ngx_http_request_t *r)
 {
-    double                  rate;
-    u_char                  path[SNX_URL_MAX];
-    snx_project_t          *project;
-    snx_rec_writer_t        rec;
-    ngx_sentry_ctx_t       *ctx;
-    ngx_sentry_event_t      event;
-    ngx_sentry_worker_t    *worker;
-    ngx_sentry_loc_conf_t  *conf;
+    u_char              path[SNX_URL_MAX];
+    ngx_sentry_event_t  event;
+
+    if (ngx_sentry_capture_begin(r, &event, 0) != NGX_OK
+        || ngx_sentry_capture_decide(&event, path, 0) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return event.ctx->verdict.event_id;
+}
+
+
+/*
+ * What is asked of every request: failed, slow, or decided upon already.  Most
+ * are not even looked at for more than their status.
+ */
+
+static ngx_int_t
+ngx_sentry_capture_begin(ngx_http_request_t *r, ngx_sentry_event_t *event,
+    ngx_uint_t log)
+{
+    ngx_uint_t               status;
+    ngx_sentry_main_conf_t  *smcf;
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
+
+    /* what $status says */
+
+    status = r->err_status ? r->err_status : r->headers_out.status;
+
+    if ((status < 400 || status > 599)
+        && !ngx_sentry_capture_promised && !(log && smcf->slow))
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(event, sizeof(ngx_sentry_event_t));
+
+    event->request = r;
+    event->ctx = ngx_sentry_trail_ctx(r, 0);
+    event->conf = ngx_sentry_trail_place(r, event->ctx);
+    event->status = status;
+
+    if ((event->ctx && event->ctx->verdict.decided)
+        || ngx_sentry_capture_wanted(r, event->conf, status))
+    {
+        return NGX_OK;
+    }
+
+    /* what failed and is to be reported is not reported as slow as well */
+
+    return (log && event->conf->reports && !event->conf->dropped)
+           ? ngx_sentry_slow_find(event) : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_sentry_capture_decide(ngx_sentry_event_t *event, u_char *path,
+    ngx_uint_t log)
+{
+    ngx_int_t              rc, route;
+    ngx_sentry_worker_t   *worker;
+    ngx_sentry_verdict_t  *verdict;
+
+    verdict = event->ctx ? &event->ctx->verdict : NULL;
+
+    if (verdict && verdict->decided && (!log || !verdict->passed)) {
+        return verdict->passed ? NGX_OK : NGX_DECLINED;
+    }
 
     worker = ngx_sentry_process_worker();
     if (worker == NULL) {
-        return;
+        return NGX_DECLINED;
     }
 
-    ctx = ngx_sentry_trail_ctx(r, 0);
-    conf = ngx_sentry_trail_place(r, ctx);
+    event->path.data = path;
+    event->path.len = snx_route_path(ngx_sentry_request_target(event->request),
+                                     path, SNX_URL_MAX);
 
-    if (!ngx_sentry_capture_wanted(r, conf, status)) {
-        return;
+    route = ngx_sentry_route_find(event->request, event);
+
+    if (verdict && verdict->decided) {
+        ngx_sentry_capture_promised--;
+
+        event->status = verdict->status;
+        event->group = verdict->group;
+        event->held = verdict->held;
+        ngx_memcpy(event->event_id, verdict->event_id,
+                   sizeof(event->event_id));
+
+        return NGX_OK;
     }
 
-    ngx_memzero(&event, sizeof(ngx_sentry_event_t));
+    if (event->ctx == NULL) {
+        event->ctx = ngx_sentry_trail_ctx(event->request, 1);
 
-    event.request = r;
-    event.conf = conf;
-    event.ctx = ctx;
-    event.status = status;
-    event.path.data = path;
-    event.path.len = snx_route_path(ngx_sentry_request_target(r), path,
-                                    sizeof(path));
+        if (event->ctx == NULL && !log) {
+            return NGX_DECLINED;
+        }
+    }
 
+    rc = ngx_sentry_capture_judge(worker, event, route);
+
+    if (event->ctx) {
+        ngx_sentry_capture_keep(event, rc);
+        ngx_sentry_capture_promised += (rc == NGX_OK && !log);
+    }
+
+    return rc;
+}
+
+
+/* Whatever says no keeps the accounts. */
+
+static ngx_int_t
+ngx_sentry_capture_judge(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event, ngx_int_t route)
+{
+    double                  rate;
+    snx_lost_t              lost;
+    snx_project_t          *project;
+    ngx_sentry_loc_conf_t  *conf;
+
+    conf = event->conf;
     project = conf->dsn ? conf->dsn->project : NULL;
 
-    if (ngx_sentry_route_find(r, &event) != NGX_OK
-        || ngx_sentry_capture_ignored(r, conf))
-    {
-        if (project) {
-            snx_project_lose(project, SNX_LOST_IGNORED, SNX_CAT_ERROR, 1);
-        }
+    lost = SNX_LOST_IGNORED;
 
-        return;
+    if (route != NGX_OK || ngx_sentry_capture_ignored(event->request, conf)) {
+        goto lost;
     }
 
-    rate = event.route && event.route->errors >= 0
-           ? event.route->errors
-           : ngx_sentry_capture_rate(r, &conf->sample_rate);
+    rate = event->route && event->route->errors >= 0
+           ? event->route->errors
+           : ngx_sentry_capture_rate(event->request, &conf->sample_rate);
+
+    lost = SNX_LOST_SAMPLE_RATE;
 
     if (rate < 1 && ngx_sentry_process_unit(worker) >= rate) {
-        if (project) {
-            snx_project_lose(project, SNX_LOST_SAMPLE_RATE, SNX_CAT_ERROR, 1);
-        }
-
-        return;
+        goto lost;
     }
 
     if (ngx_sentry_process_limited(project, SNX_CAT_ERROR)) {
-        return;
+        return NGX_DECLINED;
     }
 
-    ngx_sentry_process_id(worker, event.event_id, sizeof(event.event_id));
-    ngx_sentry_pack_event(worker, &event, &rec);
+    lost = SNX_LOST_HELD_BACK;
 
-    (void) ngx_sentry_process_put(worker, project, SNX_KIND_EVENT, &rec);
+    if (ngx_sentry_group_pass(event) != NGX_OK) {
+        goto lost;
+    }
+
+    ngx_sentry_process_id(worker, event->event_id, sizeof(event->event_id));
+
+    return NGX_OK;
+
+lost:
+
+    if (project) {
+        snx_project_lose(project, lost, SNX_CAT_ERROR, 1);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_sentry_capture_keep(ngx_sentry_event_t *event, ngx_int_t rc)
+{
+    ngx_sentry_verdict_t  *verdict;
+
+    verdict = &event->ctx->verdict;
+
+    verdict->decided = 1;
+    verdict->passed = (rc == NGX_OK) ? 1 : 0;
+    verdict->status = event->status;
+    verdict->group = event->group;
+    verdict->held = event->held;
+    ngx_memcpy(verdict->event_id, event->event_id, sizeof(event->event_id));
+}
+
+
+static void
+ngx_sentry_capture_send(ngx_sentry_event_t *event)
+{
+    u_char                text[SNX_TEXT_MAX];
+    snx_project_t        *project;
+    snx_rec_writer_t      rec;
+    ngx_sentry_worker_t  *worker;
+
+    worker = ngx_sentry_process_worker();
+    project = event->conf->dsn ? event->conf->dsn->project : NULL;
+
+    if (event->slow) {
+        event->value = snx_str(text, ngx_sentry_slow_value(event, text,
+                                                           sizeof(text)));
+    }
+
+    ngx_sentry_pack_event(worker, event, &rec);
+
+    ngx_sentry_group_told(event,
+                          ngx_sentry_process_put(worker, project,
+                                                 SNX_KIND_EVENT, &rec)
+                          == NGX_OK);
 }
 
 
@@ -118,7 +270,7 @@ ngx_sentry_capture_wanted(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     uint64_t    bit;
     ngx_uint_t  word;
 
-    if (!conf->reports || conf->dropped
+    if (!conf->reports || conf->dropped || status < 400 || status > 599
         || status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
     {
         return 0;

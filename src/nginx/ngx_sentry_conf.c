@@ -84,6 +84,11 @@ ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(smcf->debug, smcf->env.debug == 1);
     ngx_conf_init_uint_value(smcf->traces_limit, 0);
 
+    if (!smcf->event_limit_set) {
+        smcf->event_limit.interval_us = NGX_SENTRY_EVENT_INTERVAL;
+        smcf->event_limit.burst = NGX_SENTRY_EVENT_BURST;
+    }
+
     if (smcf->server_name.len == 0) {
         smcf->server_name = cf->cycle->hostname;
     }
@@ -163,6 +168,7 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->trace_context = NGX_CONF_UNSET_UINT;
     slcf->traceparent = NGX_CONF_UNSET;
     slcf->server_timing = NGX_CONF_UNSET;
+    slcf->slow_request = NGX_CONF_UNSET_MSEC;
 
     return slcf;
 }
@@ -235,6 +241,7 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->pii, prev->pii, 0);
     ngx_conf_merge_uint_value(conf->breadcrumbs, prev->breadcrumbs,
                               NGX_LOG_NOTICE);
+    ngx_conf_merge_msec_value(conf->slow_request, prev->slow_request, 0);
 
     ngx_sentry_conf_merge_traces(smcf, prev, conf);
 
@@ -428,7 +435,8 @@ ngx_sentry_conf_location(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
     }
 
     conf->location = clcf->name;
-    conf->remember = clcf->error_pages != NULL;
+    conf->remember = clcf->error_pages != NULL || conf->slow_request;
+    smcf->slow |= conf->slow_request != 0;
 
     conf->dropped = clcf->handler != NULL
                     && (clcf->handler == ngx_sentry_status_handler

@@ -12,6 +12,8 @@
 #include "snx_text.h"
 
 
+static ngx_sentry_reason_t *ngx_sentry_error_main(ngx_sentry_event_t *event,
+    ngx_sentry_reasons_t *reasons);
 static void ngx_sentry_error_header(ngx_sentry_event_t *event,
     ngx_sentry_reason_t *main);
 static void ngx_sentry_error_cause(ngx_sentry_event_t *event,
@@ -146,6 +148,32 @@ ngx_sentry_error_last_try(ngx_http_request_t *r)
 }
 
 
+/* What failed it, after all that led to it. */
+
+static ngx_sentry_reason_t *
+ngx_sentry_error_main(ngx_sentry_event_t *event,
+    ngx_sentry_reasons_t *reasons)
+{
+    ngx_sentry_reason_t  *main;
+
+    ngx_sentry_reason_find(event, reasons);
+
+    main = &reasons->reason[reasons->n - 1];
+    ngx_sentry_error_header(event, main);
+
+    return main;
+}
+
+
+snx_str_t
+ngx_sentry_error_class(ngx_sentry_event_t *event)
+{
+    ngx_sentry_reasons_t  reasons;
+
+    return ngx_sentry_error_main(event, &reasons)->type;
+}
+
+
 void
 ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
@@ -160,10 +188,7 @@ ngx_sentry_error_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
         return;
     }
 
-    ngx_sentry_reason_find(event, &reasons);
-
-    main = &reasons.reason[reasons.n - 1];
-    ngx_sentry_error_header(event, main);
+    main = ngx_sentry_error_main(event, &reasons);
     event->type = main->type;
 
     if (main->error) {

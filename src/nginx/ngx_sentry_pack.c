@@ -17,8 +17,6 @@ static void ngx_sentry_pack_identity(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 static void ngx_sentry_pack_transaction(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
-static void ngx_sentry_pack_fingerprint(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
 static void ngx_sentry_pack_upstreams(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 static void ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event,
@@ -48,7 +46,7 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
     ngx_sentry_pack_identity(event, rec);
     ngx_sentry_error_pack(event, rec);
     ngx_sentry_pack_transaction(event, rec);
-    ngx_sentry_pack_fingerprint(event, rec);
+    ngx_sentry_group_pack(event, rec);
     ngx_sentry_request_line(event, rec);
     ngx_sentry_pack_upstreams(event, rec);
     ngx_sentry_trail_passes(event->ctx, rec);
@@ -74,8 +72,8 @@ ngx_sentry_pack_identity(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     snx_rec_num(rec, SNX_F_TIMESTAMP_US, now);
     snx_rec_num(rec, SNX_F_START_US,
                 ((int64_t) r->start_sec * 1000 + r->start_msec) * 1000);
-    snx_rec_num(rec, SNX_F_LEVEL, event->status >= 500 ? SNX_LEVEL_ERROR
-                                                       : SNX_LEVEL_WARNING);
+    snx_rec_num(rec, SNX_F_LEVEL, event->status >= 500 && !event->slow
+                                  ? SNX_LEVEL_ERROR : SNX_LEVEL_WARNING);
     snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
 
     ngx_sentry_trace_pack(r, rec);
@@ -141,59 +139,6 @@ ngx_sentry_pack_transaction(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     snx_rec_str(rec, SNX_F_TRANSACTION, snx_str(buf + SNX_NAME_MAX, len));
     snx_rec_str(rec, SNX_F_TRANSACTION_SOURCE, snx_cstr(source));
-}
-
-
-/* Cause, place and status: never the path, an id or an address. */
-
-static void
-ngx_sentry_pack_fingerprint(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    char                       buf[2 * SNX_NAME_MAX];
-    size_t                     len;
-    ngx_str_t                  value;
-    ngx_uint_t                 i;
-    snx_text_t                 text;
-    ngx_http_core_srv_conf_t  *cscf;
-    ngx_http_complex_value_t  *cv;
-
-    if (event->conf->fingerprint) {
-        cv = event->conf->fingerprint->elts;
-
-        for (i = 0; i < event->conf->fingerprint->nelts; i++) {
-            if (ngx_http_complex_value(event->request, &cv[i], &value)
-                == NGX_OK)
-            {
-                len = snx_scrub_text(&event->conf->scrub,
-                                     ngx_sentry_str(&value), buf,
-                                     sizeof(buf));
-                snx_rec_str(rec, SNX_F_FINGERPRINT, snx_str(buf, len));
-            }
-        }
-
-        return;
-    }
-
-    snx_rec_str(rec, SNX_F_FINGERPRINT, event->type);
-
-    snx_text_init(&text, buf, sizeof(buf));
-
-    if (event->route && event->route->name.len) {
-        snx_text_add(&text, ngx_sentry_str(&event->route->name));
-
-    } else {
-        cscf = ngx_http_get_module_srv_conf(event->request,
-                                            ngx_http_core_module);
-        snx_text_add(&text, ngx_sentry_str(&cscf->server_name));
-        snx_text_addz(&text, " ");
-        snx_text_add(&text, ngx_sentry_str(&event->conf->location));
-    }
-
-    snx_rec_str(rec, SNX_F_FINGERPRINT, snx_str(text.data, text.len));
-
-    text.len = 0;
-    snx_text_addn(&text, (int64_t) event->status);
-    snx_rec_str(rec, SNX_F_FINGERPRINT, snx_str(text.data, text.len));
 }
 
 

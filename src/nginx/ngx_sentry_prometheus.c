@@ -16,6 +16,7 @@ static void ngx_sentry_prometheus_queue(ngx_sentry_status_t *s);
 static void ngx_sentry_prometheus_counts(ngx_sentry_status_t *s,
     const char *name, const char *help, size_t offset);
 static void ngx_sentry_prometheus_lost(ngx_sentry_status_t *s);
+static void ngx_sentry_prometheus_untold(ngx_sentry_status_t *s);
 static void ngx_sentry_prometheus_reachable(ngx_sentry_status_t *s);
 static snx_project_t *ngx_sentry_prometheus_project(ngx_sentry_status_t *s,
     ngx_uint_t *i);
@@ -42,6 +43,7 @@ ngx_sentry_prometheus(ngx_sentry_status_t *s)
                                  offsetof(snx_counters_t, delivered));
 
     ngx_sentry_prometheus_lost(s);
+    ngx_sentry_prometheus_untold(s);
     ngx_sentry_prometheus_reachable(s);
 }
 
@@ -69,6 +71,16 @@ ngx_sentry_prometheus_queue(ngx_sentry_status_t *s)
                                  "Records waiting to be sent.");
     ngx_sentry_status_add(s, "ngx_sentry_queue_records %uD\n",
                           s->usage.pending);
+
+    ngx_sentry_prometheus_family(s, "groups", "gauge",
+                                 "Groups of events in the table.");
+    ngx_sentry_status_add(s, "ngx_sentry_groups %uz\n",
+                          snx_gate_used(&s->shm->gate));
+
+    ngx_sentry_prometheus_family(s, "groups_evicted_total", "counter",
+                                 "Groups that had to make room for others.");
+    ngx_sentry_status_add(s, "ngx_sentry_groups_evicted_total %uL\n",
+                          atomic_load(&s->shm->gate.evicted));
 
     ngx_sentry_prometheus_family(s, "sender_pid", "gauge",
                                  "Process that sends, 0 when there is none.");
@@ -163,6 +175,25 @@ ngx_sentry_prometheus_lost(ngx_sentry_status_t *s)
                                       category.len, category.data, n);
             }
         }
+    }
+}
+
+
+static void
+ngx_sentry_prometheus_untold(ngx_sentry_status_t *s)
+{
+    ngx_uint_t      i;
+    snx_project_t  *project;
+
+    ngx_sentry_prometheus_family(s, "held_back_untold", "gauge",
+                                 "Held back, not yet told by an event.");
+
+    i = 0;
+
+    while ((project = ngx_sentry_prometheus_project(s, &i)) != NULL) {
+        ngx_sentry_status_add(s, "ngx_sentry_held_back_untold{project=\"%s\"}"
+                              " %uL\n", project->label,
+                              snx_project_untold(project));
     }
 }
 

@@ -201,6 +201,10 @@ ngx_sentry_status_json(ngx_sentry_status_t *s, ngx_sentry_main_conf_t *smcf)
                           s->lease.left_ms,
                           atomic_load(&s->shm->lease.taken));
 
+    ngx_sentry_status_add(s, ",\"groups\":{\"used\":%uz,\"evicted\":%uL}",
+                          snx_gate_used(&s->shm->gate),
+                          atomic_load(&s->shm->gate.evicted));
+
     ngx_sentry_status_add(s, ",\"projects\":[");
 
     first = 1;
@@ -234,8 +238,10 @@ ngx_sentry_status_json_project(ngx_sentry_status_t *s, snx_project_t *project,
     ngx_sentry_status_json_counts(s, "delivered", counters->delivered);
     ngx_sentry_status_json_lost(s, counters);
 
-    ngx_sentry_status_add(s, ",\"bytes_sent\":%uL,\"requests\":%uL"
+    ngx_sentry_status_add(s, ",\"held_back_untold\":%uL"
+                          ",\"bytes_sent\":%uL,\"requests\":%uL"
                           ",\"retries\":%uL",
+                          snx_project_untold(project),
                           atomic_load(&counters->bytes_sent),
                           atomic_load(&counters->requests),
                           atomic_load(&counters->retries));

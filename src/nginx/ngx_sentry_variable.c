@@ -2,8 +2,9 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * The $sentry_... variables of the trace.  A request that nothing is reported
- * of has none.
+ * The $sentry_... variables: the trace's, and the id of the event that the
+ * request leads to, for an error page, a header or a log line that a user can
+ * quote.  A request that nothing is reported of has none.
  *
  * They are not cached: a subrequest shares its parent's variables and is told
  * another span, and a redirect may lead to where something is reported.
@@ -26,6 +27,8 @@ static ngx_int_t ngx_sentry_variable_sampled(ngx_http_request_t *r,
 static ngx_int_t ngx_sentry_variable_header(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_sentry_variable_baggage(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_sentry_variable_event_id(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_sentry_variable_hex(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, const unsigned char *id, size_t len);
@@ -51,6 +54,11 @@ static ngx_http_variable_t  ngx_sentry_variables[] = {
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("sentry_baggage"), NULL, ngx_sentry_variable_baggage,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    /* the status changes on the way to an error page */
+
+    { ngx_string("sentry_event_id"), NULL, ngx_sentry_variable_event_id,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
@@ -196,6 +204,25 @@ ngx_sentry_variable_baggage(ngx_http_request_t *r,
     ngx_sentry_variable_set(v, trace->header.data, trace->header.len);
 
     return NGX_OK;
+}
+
+
+/* Of a subrequest, such as an SSI include, that of its main request. */
+
+static ngx_int_t
+ngx_sentry_variable_event_id(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    unsigned char  *id;
+
+    id = ngx_sentry_capture_id(r->main);
+
+    if (id == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_sentry_variable_hex(r, v, id, 16);
 }
 
 

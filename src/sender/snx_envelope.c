@@ -231,7 +231,7 @@ snx_envelope_discarded(snx_json_t *j, const snx_report_t *report)
 
             snx_json_object(j, NULL);
 
-            name = snx_lost_name((snx_lost_t) lost);
+            name = snx_lost_reason((snx_lost_t) lost);
             snx_json_str(j, "reason", name, name.len);
 
             name = snx_category_name((snx_category_t) category);

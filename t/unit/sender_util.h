@@ -167,7 +167,9 @@ room_balance(room_t *room, const char *when)
         rest += room_delivered(room, i);
 
         for (lost = 0; lost < SNX_LOST_N; lost++) {
-            if (lost != SNX_LOST_SAMPLE_RATE && lost != SNX_LOST_IGNORED) {
+            if (lost != SNX_LOST_SAMPLE_RATE && lost != SNX_LOST_IGNORED
+                && lost != SNX_LOST_HELD_BACK)
+            {
                 rest += room_lost(room, i, (snx_lost_t) lost);
             }
         }

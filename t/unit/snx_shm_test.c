@@ -177,6 +177,12 @@ test_counters(void)
     is_int(atomic_load(&p->counters.lost[0][0]), 1, "each to its own");
     is_int(atomic_load(&p->counters.reported[0][0]), 0, "and to no other");
 
+    is_int(snx_project_untold(p), 0, "nothing held back");
+    snx_project_lose(p, SNX_LOST_HELD_BACK, SNX_CAT_ERROR, 7);
+    is_int(snx_project_untold(p), 7, "seven, none of them told");
+    atomic_store(&p->counters.told, 5);
+    is_int(snx_project_untold(p), 2, "five were told");
+
     free(shm);
 }
 
@@ -188,13 +194,20 @@ test_names(void)
     static const char  *names[] = {
         "queue_overflow", "ratelimit_backoff", "network_error", "send_error",
         "internal_sdk_error", "sample_rate", "event_processor",
-        "backpressure", "rate_limited", "shutdown", "corrupt", "unknown"
+        "backpressure", "held_back", "rate_limited", "shutdown", "corrupt",
+        "unknown"
     };
 
     is_int(sizeof(names) / sizeof(names[0]), SNX_LOST_N + 1, "all named");
 
     for (i = 0; i <= SNX_LOST_N; i++) {
         is_str(snx_lost_name((snx_lost_t) i), names[i], names[i]);
+
+        /* Sentry knows a fixed set of reasons, and ours is not among them */
+
+        is_str(snx_lost_reason((snx_lost_t) i),
+               i == SNX_LOST_HELD_BACK ? "event_processor" : names[i],
+               names[i]);
     }
 }
 

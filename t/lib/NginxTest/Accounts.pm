@@ -32,7 +32,7 @@ sub accounts {
         captured => $found->{captured}{error} // 0,
         delivered => $found->{delivered}{error} // 0,
         lost => sum0(map { $reasons{$_} }
-                     grep { !/^(?:sample_rate|event_processor)$/ }
+                     grep { !/^(?:sample_rate|event_processor|held_back)$/ }
                      keys %reasons),
         reasons => \%reasons,
         queued => $status->{queue}{records},

@@ -77,7 +77,8 @@ EOC
 # What an nginx.conf is made of: main, events, http, server (text), location
 # (text, or a list of texts); log_level; marker => 0 leaves out the server
 # that marker() and status() use; servers: further server blocks; sentry => 0:
-# no directive of ours.
+# no directive of ours.  Every event counts: sentry_event_limit is off unless
+# http sets it, or event_limit => 0 leaves its default.
 
 sub conf {
     my ($self, %conf) = @_;
@@ -104,6 +105,9 @@ sub _conf_text {
             if $conf{http} !~ /^\s*sentry_dsn\s/m && $conf{dsn} // 1;
         $sentry .= "    sentry_flush_interval 50ms;\n"
             if $conf{http} !~ /^\s*sentry_flush_interval\s/m;
+        $sentry .= "    sentry_event_limit off;\n"
+            if $conf{http} !~ /^\s*sentry_event_limit\s/m
+               && ($conf{event_limit} // 1);
         $marker = '%%MARKER%%' if $conf{marker} // 1;
     }
 
