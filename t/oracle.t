@@ -79,7 +79,7 @@ $t->events(scalar @names);
 
 my %expected = map { $_ => 1 } ('502 GET /dead/', '504 GET /hang/',
     '502 GET /close/', '500 GET /app/', '503 GET /closed/',
-    '502 GET /two/', '413 POST /upload/', '400 (unparsed request)');
+    '503 GET /two/', '413 POST /upload/', '400 (unparsed request)');
 my (@files, %seen);
 
 for my $envelope (@{$t->envelopes(project => 1)}) {
