@@ -189,7 +189,21 @@ static ngx_command_t  ngx_sentry_commands[] = {
 
     { ngx_string("sentry_breadcrumbs"),
       NGX_SENTRY_S|NGX_CONF_TAKE1,
-      ngx_sentry_set_breadcrumbs,
+      ngx_sentry_set_level,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_sentry_loc_conf_t, breadcrumbs),
+      NULL },
+
+    { ngx_string("sentry_log_events"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_sentry_set_level,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_sentry_main_conf_t, log_events),
+      NULL },
+
+    { ngx_string("sentry_request_body"),
+      NGX_SENTRY_S|NGX_CONF_TAKE1,
+      ngx_sentry_set_request_body,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

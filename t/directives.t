@@ -133,6 +133,21 @@ my @bad = (
       '"sentry_breadcrumbs" must be a log level from "emerg" to "info", or'
       . ' "off", got "loud"' ],
 
+    [ server => 'sentry_request_body 9k',
+      '"sentry_request_body" must be a size from 1 to 8k, or "off", got "9k"'
+    ],
+    [ server => 'sentry_request_body 0',
+      qr/"sentry_request_body" must be .*, got "0"/ ],
+    [ server => 'sentry_request_body on',
+      qr/"sentry_request_body" must be .*, got "on"/ ],
+    [ http => 'sentry_log_events debug',
+      '"sentry_log_events" must be a log level from "emerg" to "info", or'
+      . ' "off", got "debug"' ],
+    [ server => 'sentry_log_events crit',
+      qr/"sentry_log_events" directive is not allowed here/ ],
+    [ http => 'sentry_log_events crit; sentry_log_events off',
+      qr/"sentry_log_events" directive is duplicate/ ],
+
     [ http => 'sentry_queue 100k',
       qr/"sentry_queue" must be a size from 256k to 1024m, got "100k"/ ],
     [ http => 'sentry_queue 2g', qr/"sentry_queue" must be .*, got "2g"/ ],
@@ -189,6 +204,9 @@ my @good = (
     [ location => 'sentry_user id=$http_x username=u email=e ip=$remote_addr' ],
     [ location => 'sentry_context app v=1 host=$host; sentry_context b c=' ],
     [ location => 'sentry_fingerprint "{{ default }}" $status' ],
+    [ location => 'sentry_request_body 8k' ],
+    [ location => 'sentry_request_body off' ],
+    [ http => 'sentry_log_events warn' ],
     [ http => 'sentry_queue 256k; sentry_flush_interval 10ms;'
       . ' sentry_timeout 5s; sentry_shutdown_timeout 0; sentry_compression off;'
       . ' sentry_proxy http://u:p@127.0.0.1:1; sentry_ssl_verify off' ],

@@ -31,7 +31,8 @@ my $slow = 'proxy_pass http://127.0.0.1:'
 
 $t->sentry()->conf(
     main     => 'worker_processes 3;',
-    http     => "keepalive_requests 100000;\nadd_header X-Worker \$pid always;",
+    http     => "sentry_log_events off;\nkeepalive_requests 100000;\n"
+                . "add_header X-Worker \$pid always;",
     location => [ '/boom/ { return 503; }', "/slow/ { $slow }" ],
 )->run();
 

@@ -92,6 +92,8 @@ typedef enum {
     SNX_F_UPSTREAM,            /* X* snx_upstream_t, value = address */
     SNX_F_UPSTREAM_URL,        /* S  scrubbed */
     SNX_F_HELD_BACK,           /* N  events of this group not sent */
+    SNX_F_PROCESS,             /* S  who logged it: "master", "worker" */
+    SNX_F_PID,                 /* N  its pid */
 
     /* explanations */
     SNX_F_BREADCRUMB = 140,    /* X* snx_breadcrumb_t, value = message */

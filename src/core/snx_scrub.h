@@ -60,6 +60,26 @@ size_t snx_scrub_text(const snx_scrub_t *scrub, snx_str_t in, void *out,
     size_t cap);
 
 /*
+ * JSON bodies.  Values of sensitive keys, whatever they are, become
+ * "[Filtered]", also those beside a text that names a secret ({"name":
+ * "token", "value": ...}, ["x-api-key", ...]); keys and texts are filtered as
+ * text.  Blanks between tokens go.  Returns the length written; 0: nothing is
+ * to be kept, since it is no valid JSON object or array, is deeper than
+ * SNX_SCRUB_JSON_DEPTH_MAX, or does not fit whole.
+ */
+#define SNX_SCRUB_JSON_DEPTH_MAX  30
+
+size_t snx_scrub_json(const snx_scrub_t *scrub, snx_str_t in, void *out,
+    size_t cap);
+
+/*
+ * Form bodies (a=b&c=d): as snx_scrub_query(), but of a sensitive key a ";"
+ * is part of the value, and what is no pair is filtered.
+ */
+size_t snx_scrub_form(const snx_scrub_t *scrub, snx_str_t in, void *out,
+    size_t cap);
+
+/*
  * Next cookie of a Cookie header value: name and value trimmed, value
  * replaced by "[Filtered]" when secret (also when there is no "=": then name
  * is empty and all of it is filtered).  Returns SNX_OK or SNX_DONE; *in is

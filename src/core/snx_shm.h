@@ -20,6 +20,7 @@
 #include "snx_lease.h"
 #include "snx_limit.h"
 #include "snx_sample.h"
+#include "snx_notes.h"
 
 
 #define SNX_SHM_MAGIC          0x534e5832u     /* "SNX2": change with layout */
@@ -106,6 +107,7 @@ typedef struct {
     snx_lease_t        lease;
     snx_gate_t         gate;
     snx_project_t      projects[SNX_DSNS_MAX_N];
+    snx_notes_t        notes;
 } snx_shm_t;
 
 

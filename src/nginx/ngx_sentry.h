@@ -35,6 +35,8 @@
 #define NGX_SENTRY_EVENT_INTERVAL    2000000   /* us: 30r/m */
 #define NGX_SENTRY_EVENT_BURST       10
 
+#define NGX_SENTRY_BODY_MAX          8192
+
 #define NGX_SENTRY_TICK_MS           500
 #define NGX_SENTRY_LAST_MS           200   /* less is no use to a sender */
 
@@ -129,7 +131,13 @@ typedef struct {
     ngx_uint_t                 traces_limit;       /* a second, 0 off */
     snx_gate_limit_t           event_limit;
 
+    ngx_uint_t                 log_events; /* log level, 0 off */
+    ngx_sentry_dsn_t          *events_dsn; /* of the http level */
+    ngx_str_t                  events_constants;
+    snx_scrub_t                events_scrub;
+
     ngx_http_handler_pt        stub_status;
+    ngx_cycle_t               *cycle;      /* while it is initialized */
     ngx_shm_zone_t            *zone;
     snx_shm_t                 *shm;
     uint16_t                   generation;
@@ -185,6 +193,7 @@ typedef struct {
     ngx_flag_t                 traceparent;
     ngx_flag_t                 server_timing;
     ngx_msec_t                 slow_request;   /* 0 off */
+    size_t                     request_body;   /* bytes, 0 off */
 
     /* derived when merged */
     snx_scrub_t                scrub;
@@ -348,6 +357,10 @@ extern ngx_module_t  ngx_sentry_module;
 
 /* ngx_sentry_conf.c: life of the configuration */
 
+/* The environment's names where the configuration gives none. */
+void ngx_sentry_conf_names(ngx_sentry_main_conf_t *smcf,
+    ngx_str_t *environment, ngx_str_t *release);
+
 void *ngx_sentry_conf_create_main(ngx_conf_t *cf);
 char *ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf);
 void *ngx_sentry_conf_create_srv(ngx_conf_t *cf);
@@ -378,7 +391,8 @@ char *ngx_sentry_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_transaction(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_sentry_set_scrub(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_breadcrumbs(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_sentry_set_level(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_sentry_set_request_body(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_sentry_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -608,6 +622,26 @@ ngx_int_t ngx_sentry_cause_collect(ngx_conf_t *cf,
 void ngx_sentry_cause_install(ngx_cycle_t *cycle,
     ngx_sentry_main_conf_t *smcf);
 void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
+
+
+/* ngx_sentry_notes.c: lines of the error log that belong to no request */
+
+/* Settles what events of lines look like, and which logs have them. */
+ngx_int_t ngx_sentry_notes_setup(ngx_conf_t *cf,
+    ngx_sentry_main_conf_t *smcf);
+
+/* Leaves a note of a line; in any process, also in signal handlers. */
+void ngx_sentry_notes_line(ngx_sentry_main_conf_t *smcf, ngx_uint_t level,
+    u_char *buf, size_t len);
+
+/* In the process that sends: events of the notes that were left. */
+void ngx_sentry_notes_drain(ngx_sentry_worker_t *worker,
+    ngx_sentry_main_conf_t *smcf);
+
+
+/* ngx_sentry_body.c: the request's body, filtered */
+
+void ngx_sentry_body_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
 
 /* ngx_sentry_pack.c: an event's record from a request */

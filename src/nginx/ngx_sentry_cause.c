@@ -22,8 +22,8 @@
 #include "ngx_sentry.h"
 
 
-static void ngx_sentry_cause_insert(ngx_cycle_t *cycle, ngx_log_t *log,
-    ngx_uint_t level);
+static void ngx_sentry_cause_insert(ngx_cycle_t *cycle,
+    ngx_sentry_main_conf_t *smcf, ngx_log_t *log, ngx_uint_t level);
 static void ngx_sentry_cause_writer(ngx_log_t *log, ngx_uint_t level,
     u_char *buf, size_t len);
 static void ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level,
@@ -33,6 +33,7 @@ static void ngx_sentry_cause_accept(ngx_connection_t *c);
 
 
 static ngx_log_handler_pt  ngx_sentry_cause_handler;
+static ngx_connection_t   *ngx_sentry_cause_first;
 static ngx_uint_t          ngx_sentry_cause_busy;
 
 
@@ -66,7 +67,10 @@ ngx_sentry_cause_collect(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
 }
 
 
-/* When all logs of the new configuration are open. */
+/*
+ * When all logs of the new configuration are open, and before its sockets
+ * are: they copy their log, and may fail to bind.
+ */
 
 void
 ngx_sentry_cause_install(ngx_cycle_t *cycle, ngx_sentry_main_conf_t *smcf)
@@ -77,13 +81,14 @@ ngx_sentry_cause_install(ngx_cycle_t *cycle, ngx_sentry_main_conf_t *smcf)
     l = smcf->logs.elts;
 
     for (i = 0; i < smcf->logs.nelts; i++) {
-        ngx_sentry_cause_insert(cycle, l[i].log, l[i].level);
+        ngx_sentry_cause_insert(cycle, smcf, l[i].log, l[i].level);
     }
 }
 
 
 static void
-ngx_sentry_cause_insert(ngx_cycle_t *cycle, ngx_log_t *log, ngx_uint_t level)
+ngx_sentry_cause_insert(ngx_cycle_t *cycle, ngx_sentry_main_conf_t *smcf,
+    ngx_log_t *log, ngx_uint_t level)
 {
     ngx_log_t  *first;
 
@@ -103,7 +108,7 @@ ngx_sentry_cause_insert(ngx_cycle_t *cycle, ngx_log_t *log, ngx_uint_t level)
     log->log_level = ngx_max(first->log_level, level);
     log->file = NULL;
     log->writer = ngx_sentry_cause_writer;
-    log->wdata = NULL;
+    log->wdata = smcf;
     log->next = first;
 }
 
@@ -132,7 +137,13 @@ ngx_sentry_cause_accept(ngx_connection_t *c)
     ngx_uint_t        i;
     ngx_listening_t  *ls;
 
+    /* it may be served at once, and have lines */
+
+    ngx_sentry_cause_first = c;
+
     ngx_http_init_connection(c);
+
+    ngx_sentry_cause_first = NULL;
 
     /* a connection that is gone already teaches nothing: the next one will */
 
@@ -158,15 +169,20 @@ ngx_sentry_cause_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
 {
     ngx_http_log_ctx_t  *ctx;
 
-    if (log->handler == NULL || log->handler != ngx_sentry_cause_handler
-        || level > NGX_LOG_INFO || ngx_sentry_cause_busy)
-    {
+    if (level > NGX_LOG_INFO || ngx_sentry_cause_busy) {
         return;
+    }
+
+    if (ngx_sentry_cause_first && !ngx_sentry_cause_first->destroyed) {
+        ngx_sentry_cause_handler = ngx_sentry_cause_first->log->handler;
     }
 
     ctx = log->data;
 
-    if (ctx == NULL || ctx->request == NULL) {
+    if (log->handler == NULL || log->handler != ngx_sentry_cause_handler
+        || ctx == NULL || ctx->request == NULL)
+    {
+        ngx_sentry_notes_line(log->wdata, level, buf, len);
         return;
     }
 

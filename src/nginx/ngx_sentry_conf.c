@@ -65,6 +65,7 @@ ngx_sentry_conf_create_main(ngx_conf_t *cf)
     smcf->ssl_verify = NGX_CONF_UNSET;
     smcf->debug = NGX_CONF_UNSET;
     smcf->traces_limit = NGX_CONF_UNSET_UINT;
+    smcf->log_events = NGX_CONF_UNSET_UINT;
 
     return smcf;
 }
@@ -83,6 +84,7 @@ ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(smcf->ssl_verify, 1);
     ngx_conf_init_value(smcf->debug, smcf->env.debug == 1);
     ngx_conf_init_uint_value(smcf->traces_limit, 0);
+    ngx_conf_init_uint_value(smcf->log_events, NGX_LOG_CRIT);
 
     if (!smcf->event_limit_set) {
         smcf->event_limit.interval_us = NGX_SENTRY_EVENT_INTERVAL;
@@ -169,6 +171,7 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->traceparent = NGX_CONF_UNSET;
     slcf->server_timing = NGX_CONF_UNSET;
     slcf->slow_request = NGX_CONF_UNSET_MSEC;
+    slcf->request_body = NGX_CONF_UNSET_SIZE;
 
     return slcf;
 }
@@ -197,17 +200,7 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->environment, prev->environment, "");
     ngx_conf_merge_str_value(conf->release, prev->release, "");
 
-    if (conf->environment.len == 0) {
-        ngx_str_set(&conf->environment, "production");
-
-        if (smcf->env.environment.len) {
-            conf->environment = smcf->env.environment;
-        }
-    }
-
-    if (conf->release.len == 0) {
-        conf->release = smcf->env.release;
-    }
+    ngx_sentry_conf_names(smcf, &conf->environment, &conf->release);
 
     if (!conf->capture_set) {
         conf->capture = prev->capture;
@@ -242,6 +235,7 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->breadcrumbs, prev->breadcrumbs,
                               NGX_LOG_NOTICE);
     ngx_conf_merge_msec_value(conf->slow_request, prev->slow_request, 0);
+    ngx_conf_merge_size_value(conf->request_body, prev->request_body, 0);
 
     ngx_sentry_conf_merge_traces(smcf, prev, conf);
 
@@ -296,6 +290,24 @@ ngx_sentry_conf_merge_traces(ngx_sentry_main_conf_t *smcf,
                               NGX_SENTRY_EXTRACT|NGX_SENTRY_INJECT);
     ngx_conf_merge_value(conf->traceparent, prev->traceparent, 0);
     ngx_conf_merge_value(conf->server_timing, prev->server_timing, 0);
+}
+
+
+void
+ngx_sentry_conf_names(ngx_sentry_main_conf_t *smcf, ngx_str_t *environment,
+    ngx_str_t *release)
+{
+    if (environment->len == 0) {
+        ngx_str_set(environment, "production");
+
+        if (smcf->env.environment.len) {
+            *environment = smcf->env.environment;
+        }
+    }
+
+    if (release->len == 0) {
+        *release = smcf->env.release;
+    }
 }
 
 

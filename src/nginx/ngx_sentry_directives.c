@@ -408,20 +408,24 @@ ngx_sentry_set_scrub(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* A log level or "off", at cmd->offset. */
+
 char *
-ngx_sentry_set_breadcrumbs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_sentry_set_level(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_sentry_loc_conf_t *slcf = conf;
+    char  *p = conf;
 
     ngx_str_t                *value;
-    ngx_uint_t                i;
+    ngx_uint_t                i, *level;
 
     static const char *const  levels[] = {
         "off", "emerg", "alert", "crit", "error", "warn", "notice", "info",
         NULL
     };
 
-    if (slcf->breadcrumbs != NGX_CONF_UNSET_UINT) {
+    level = (ngx_uint_t *) (p + cmd->offset);
+
+    if (*level != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
     }
 
@@ -429,14 +433,14 @@ ngx_sentry_set_breadcrumbs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 0; levels[i]; i++) {
         if (ngx_sentry_eq(&value[1], levels[i])) {
-            slcf->breadcrumbs = i;
+            *level = i;
             return NGX_CONF_OK;
         }
     }
 
-    return ngx_sentry_refuse(cf, "\"sentry_breadcrumbs\" must be a log level "
-                             "from \"emerg\" to \"info\", or \"off\", got "
-                             "\"%V\"", &value[1]);
+    return ngx_sentry_refuse(cf, "\"%V\" must be a log level from \"emerg\" "
+                             "to \"info\", or \"off\", got \"%V\"",
+                             &cmd->name, &value[1]);
 }
 
 

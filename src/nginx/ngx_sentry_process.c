@@ -199,6 +199,7 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
 
         if (snx_sender_running(worker->sender)) {
             ngx_sentry_process_overflow(worker);
+            ngx_sentry_notes_drain(worker, worker->conf);
             return;
         }
 
@@ -325,6 +326,10 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
 
     if (worker == NULL) {
         return;
+    }
+
+    if (worker->sender) {
+        ngx_sentry_notes_drain(worker, worker->conf);
     }
 
     snx_lane_close(&worker->lane);

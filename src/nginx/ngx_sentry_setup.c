@@ -46,7 +46,8 @@ ngx_sentry_setup(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_sentry_setup_zone(cf, smcf) != NGX_OK
+    if (ngx_sentry_notes_setup(cf, smcf) != NGX_OK
+        || ngx_sentry_setup_zone(cf, smcf) != NGX_OK
         || ngx_sentry_setup_handler(cf, NGX_HTTP_REWRITE_PHASE,
                                     ngx_sentry_trail_handler)
            != NGX_OK
@@ -108,6 +109,7 @@ ngx_sentry_setup_zone(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf)
         return NGX_ERROR;
     }
 
+    smcf->cycle = cf->cycle;
     smcf->zone->init = ngx_sentry_setup_init_zone;
     smcf->zone->data = smcf;
 
@@ -160,6 +162,10 @@ ngx_sentry_setup_init_zone(ngx_shm_zone_t *zone, void *data)
 
     ngx_sentry_setup_projects(smcf);
 
+    if (!ngx_test_config) {
+        ngx_sentry_cause_install(smcf->cycle, smcf);
+    }
+
     return NGX_OK;
 }
 
@@ -209,8 +215,6 @@ ngx_sentry_setup_announce(ngx_cycle_t *cycle)
     if (smcf == NULL || smcf->zone == NULL || ngx_test_config) {
         return NGX_OK;
     }
-
-    ngx_sentry_cause_install(cycle, smcf);
 
     if (smcf->dsns.nelts == 0) {
         ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,

@@ -1,0 +1,599 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * Filters JSON.  One pass, no recursion: what is open is a bit per level.
+ * The grammar is checked to the last byte, since what is read otherwise by
+ * the application may hide a secret; then nothing of the document is kept.
+ */
+
+
+#include "snx_scrub_parts.h"
+#include "snx_text.h"
+
+
+/* Of a key, or of a text that names the secret beside it. */
+#define SNX_SCRUB_JSON_NAME_MAX  64
+
+/* Longer strings are secrets. */
+#define SNX_SCRUB_JSON_TEXT_MAX  8192
+
+
+typedef enum {
+    SNX_JSON_VALUE = 0,
+    SNX_JSON_FIRST,            /* a value, or the array's end */
+    SNX_JSON_KEY,
+    SNX_JSON_FIRST_KEY,        /* a key, or the object's end */
+    SNX_JSON_NEXT              /* a comma, or the end of what is open */
+} snx_scrub_json_state_t;
+
+
+typedef struct {
+    const snx_scrub_t       *scrub;
+    const unsigned char     *p;
+    const unsigned char     *end;
+    unsigned char           *out;
+    unsigned char           *last;
+    snx_scrub_json_state_t   state;
+    unsigned                 depth;
+    unsigned                 skip;     /* depth of a secret, 0: none */
+    uint32_t                 objects;  /* a bit per depth: {} or [] */
+    uint32_t                 named;    /* a text there names a secret */
+    unsigned                 secret:1; /* the next value is one */
+    unsigned                 naming:1; /* the next value may name one */
+    unsigned                 full:1;
+    unsigned char            text[SNX_SCRUB_JSON_TEXT_MAX];
+    unsigned char            clean[SNX_SCRUB_JSON_TEXT_MAX];
+} snx_scrub_json_t;
+
+
+static snx_rc_t snx_scrub_json_token(snx_scrub_json_t *j);
+static snx_rc_t snx_scrub_json_open(snx_scrub_json_t *j);
+static snx_rc_t snx_scrub_json_close(snx_scrub_json_t *j);
+static snx_rc_t snx_scrub_json_key(snx_scrub_json_t *j);
+static snx_rc_t snx_scrub_json_value(snx_scrub_json_t *j);
+static snx_rc_t snx_scrub_json_string(snx_scrub_json_t *j, snx_str_t *raw,
+    size_t *len);
+static size_t snx_scrub_json_escape(const unsigned char *p,
+    const unsigned char *end, unsigned char *out, size_t *n);
+static int snx_scrub_json_number(snx_str_t s);
+static void snx_scrub_json_text(snx_scrub_json_t *j, snx_str_t raw,
+    size_t len);
+
+
+static void
+snx_scrub_json_put(snx_scrub_json_t *j, const void *p, size_t len)
+{
+    if (j->skip) {
+        return;
+    }
+
+    if (len > (size_t) (j->last - j->out)) {
+        j->full = 1;
+        return;
+    }
+
+    memcpy(j->out, p, len);
+    j->out += len;
+}
+
+
+static int
+snx_scrub_json_space(unsigned char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+
+size_t
+snx_scrub_json(const snx_scrub_t *scrub, snx_str_t in, void *out, size_t cap)
+{
+    snx_rc_t          rc;
+    snx_scrub_json_t  j;
+
+    j.scrub = scrub;
+    j.p = in.data;
+    j.end = in.data + in.len;
+    j.out = out;
+    j.last = j.out + cap;
+    j.state = SNX_JSON_VALUE;
+    j.depth = 0;
+    j.skip = 0;
+    j.objects = 0;
+    j.named = 0;
+    j.secret = 0;
+    j.full = 0;
+
+    /* who sends less than an object sends no names to judge by */
+
+    while (j.p < j.end && snx_scrub_json_space(*j.p)) {
+        j.p++;
+    }
+
+    if (j.p == j.end || (*j.p != '{' && *j.p != '[')
+        || !snx_text_valid(in))
+    {
+        return 0;
+    }
+
+    do {
+        rc = snx_scrub_json_token(&j);
+    } while (rc == SNX_OK && !j.full);
+
+    return rc == SNX_DONE && !j.full
+           ? (size_t) (j.out - (unsigned char *) out) : 0;
+}
+
+
+static snx_rc_t
+snx_scrub_json_token(snx_scrub_json_t *j)
+{
+    unsigned char  c;
+
+    while (j->p < j->end && snx_scrub_json_space(*j->p)) {
+        j->p++;
+    }
+
+    if (j->p == j->end) {
+        return j->depth == 0 && j->state == SNX_JSON_NEXT ? SNX_DONE
+                                                          : SNX_INVALID;
+    }
+
+    c = *j->p;
+
+    switch (j->state) {
+
+    case SNX_JSON_FIRST_KEY:
+    case SNX_JSON_KEY:
+        if (c == '}' && j->state == SNX_JSON_FIRST_KEY) {
+            return snx_scrub_json_close(j);
+        }
+
+        return snx_scrub_json_key(j);
+
+    case SNX_JSON_NEXT:
+        if (j->depth == 0) {
+            return SNX_INVALID;
+        }
+
+        if (c != ',') {
+            return snx_scrub_json_close(j);
+        }
+
+        snx_scrub_json_put(j, ",", 1);
+        j->p++;
+        j->state = (j->objects >> j->depth & 1) ? SNX_JSON_KEY
+                                                : SNX_JSON_VALUE;
+        return SNX_OK;
+
+    default:
+        if (c == ']' && j->state == SNX_JSON_FIRST) {
+            return snx_scrub_json_close(j);
+        }
+
+        return (c == '{' || c == '[') ? snx_scrub_json_open(j)
+                                      : snx_scrub_json_value(j);
+    }
+}
+
+
+/* A secret object is read to its end and not written. */
+
+static snx_rc_t
+snx_scrub_json_open(snx_scrub_json_t *j)
+{
+    uint32_t  bit;
+
+    if (j->depth == SNX_SCRUB_JSON_DEPTH_MAX) {
+        return SNX_INVALID;
+    }
+
+    j->depth++;
+    bit = (uint32_t) 1 << j->depth;
+
+    if ((j->secret || (j->named >> (j->depth - 1) & 1)) && j->skip == 0) {
+        snx_scrub_json_put(j, "\"" SNX_FILTERED "\"",
+                           sizeof("\"" SNX_FILTERED "\"") - 1);
+        j->skip = j->depth;
+    }
+
+    j->secret = 0;
+    j->named &= ~bit;
+    j->objects &= ~bit;
+
+    if (*j->p == '{') {
+        j->objects |= bit;
+        j->state = SNX_JSON_FIRST_KEY;
+
+    } else {
+        j->state = SNX_JSON_FIRST;
+    }
+
+    j->naming = *j->p == '[';
+
+    snx_scrub_json_put(j, j->p, 1);
+    j->p++;
+
+    return SNX_OK;
+}
+
+
+static snx_rc_t
+snx_scrub_json_close(snx_scrub_json_t *j)
+{
+    if (*j->p != ((j->objects >> j->depth & 1) ? '}' : ']')) {
+        return SNX_INVALID;
+    }
+
+    snx_scrub_json_put(j, j->p, 1);
+    j->p++;
+
+    if (j->skip == j->depth) {
+        j->skip = 0;
+    }
+
+    j->depth--;
+    j->state = SNX_JSON_NEXT;
+
+    return SNX_OK;
+}
+
+
+/* Of {"name": "token", "value": ...}: whether key is the first one. */
+
+static int
+snx_scrub_json_naming(snx_str_t key)
+{
+    size_t  i;
+
+    static const char  *keys[] = {
+        "name", "key", "header", "field", "param", "parameter", "variable",
+        "attribute", "property", "k", "n"
+    };
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (snx_scrub_is(key, keys[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static snx_rc_t
+snx_scrub_json_key(snx_scrub_json_t *j)
+{
+    size_t     len;
+    snx_str_t  raw;
+
+    if (*j->p != '"' || snx_scrub_json_string(j, &raw, &len) != SNX_OK) {
+        return SNX_INVALID;
+    }
+
+    j->secret = snx_scrub_key(j->scrub, snx_str(j->text, len))
+                || (j->named >> j->depth & 1);
+
+    j->naming = snx_scrub_json_naming(snx_str(j->text, len));
+
+    snx_scrub_json_text(j, raw, len);
+
+    while (j->p < j->end && snx_scrub_json_space(*j->p)) {
+        j->p++;
+    }
+
+    if (j->p == j->end || *j->p != ':') {
+        return SNX_INVALID;
+    }
+
+    snx_scrub_json_put(j, ":", 1);
+    j->p++;
+    j->state = SNX_JSON_VALUE;
+
+    return SNX_OK;
+}
+
+
+/* Whether a text is the name of the secrets beside it. */
+
+static int
+snx_scrub_json_names(snx_scrub_json_t *j, size_t len)
+{
+    size_t  i;
+
+    if (len > SNX_SCRUB_JSON_NAME_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (snx_scrub_space(j->text[i])) {
+            return 0;
+        }
+    }
+
+    return snx_scrub_key(j->scrub, snx_str(j->text, len));
+}
+
+
+/* A string, a number or a word. */
+
+static snx_rc_t
+snx_scrub_json_value(snx_scrub_json_t *j)
+{
+    int                   names;
+    size_t                len;
+    snx_str_t             raw;
+    const unsigned char  *p;
+
+    names = 0;
+    len = 0;
+    p = j->p;
+
+    if (*p == '"') {
+        if (snx_scrub_json_string(j, &raw, &len) != SNX_OK) {
+            return SNX_INVALID;
+        }
+
+        names = j->naming && snx_scrub_json_names(j, len);
+
+    } else {
+        while (j->p < j->end && !snx_scrub_json_space(*j->p)
+               && !snx_scrub_in(*j->p, ",]}"))
+        {
+            j->p++;
+        }
+
+        raw = snx_str(p, (size_t) (j->p - p));
+
+        if (!snx_scrub_json_number(raw)) {
+            return SNX_INVALID;
+        }
+    }
+
+    if (j->secret || (j->named >> j->depth & 1)) {
+        snx_scrub_json_put(j, "\"" SNX_FILTERED "\"",
+                           sizeof("\"" SNX_FILTERED "\"") - 1);
+
+    } else if (*p == '"') {
+        snx_scrub_json_text(j, raw, len);
+
+    } else {
+        snx_scrub_json_put(j, raw.data, raw.len);
+    }
+
+    if (names) {
+        j->named |= (uint32_t) 1 << j->depth;
+    }
+
+    j->secret = 0;
+    j->naming = 0;
+    j->state = SNX_JSON_NEXT;
+
+    return SNX_OK;
+}
+
+
+/* A number, true, false or null. */
+
+static int
+snx_scrub_json_number(snx_str_t s)
+{
+    const unsigned char  *p, *end, *digits;
+
+    if (snx_scrub_is(s, "true") || snx_scrub_is(s, "false")
+        || snx_scrub_is(s, "null"))
+    {
+        return s.data[0] >= 'a';
+    }
+
+    p = s.data;
+    end = p + s.len;
+    p += (p < end && *p == '-');
+
+    for (digits = p; p < end && snx_scrub_digit(*p); p++) { /* void */ }
+
+    if (p == digits || (*digits == '0' && p - digits > 1)) {
+        return 0;
+    }
+
+    if (p < end && *p == '.') {
+        for (digits = ++p; p < end && snx_scrub_digit(*p); p++) { /* void */ }
+
+        if (p == digits) {
+            return 0;
+        }
+    }
+
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        p += (p < end && (*p == '-' || *p == '+'));
+
+        for (digits = p; p < end && snx_scrub_digit(*p); p++) { /* void */ }
+
+        if (p == digits) {
+            return 0;
+        }
+    }
+
+    return p == end;
+}
+
+
+/*
+ * Reads the string at p: raw is what stands between its quotes, j->text and
+ * len what it means.
+ */
+
+static snx_rc_t
+snx_scrub_json_string(snx_scrub_json_t *j, snx_str_t *raw, size_t *len)
+{
+    size_t                n, used;
+    const unsigned char  *start;
+
+    start = ++j->p;
+    *len = 0;
+
+    while (j->p < j->end && *j->p != '"') {
+
+        if (*j->p < ' ' || *len + 4 > sizeof(j->text)) {
+            return SNX_INVALID;
+        }
+
+        if (*j->p != '\\') {
+            j->text[(*len)++] = *j->p++;
+            continue;
+        }
+
+        used = snx_scrub_json_escape(j->p, j->end, j->text + *len, &n);
+
+        if (used == 0) {
+            return SNX_INVALID;
+        }
+
+        j->p += used;
+        *len += n;
+    }
+
+    if (j->p == j->end) {
+        return SNX_INVALID;
+    }
+
+    *raw = snx_str(start, (size_t) (j->p - start));
+    j->p++;
+
+    return SNX_OK;
+}
+
+
+/* Four hexadecimal digits; -1 when there are none. */
+
+static int
+snx_scrub_json_hex(const unsigned char *p, const unsigned char *end)
+{
+    unsigned char  b[2];
+
+    if (end - p < 4 || !snx_text_unhex(snx_str(p, 4), b, 2)) {
+        return -1;
+    }
+
+    return b[0] << 8 | b[1];
+}
+
+
+/*
+ * What the escape at p means, as n bytes of UTF-8; returns how many bytes it
+ * takes, 0: invalid.  Half a pair of surrogates reads "?".
+ */
+
+static size_t
+snx_scrub_json_escape(const unsigned char *p, const unsigned char *end,
+    unsigned char *out, size_t *n)
+{
+    int          c, low;
+    size_t       used;
+    const char  *at;
+
+    static const char  escapes[] = "\"\\/bfnrt";
+    static const char  meanings[] = "\"\\/\b\f\n\r\t";
+
+    if (end - p < 2) {
+        return 0;
+    }
+
+    at = p[1] == '\0' ? NULL : strchr(escapes, p[1]);
+
+    if (at != NULL) {
+        *out = (unsigned char) meanings[at - escapes];
+        *n = 1;
+        return 2;
+    }
+
+    c = p[1] == 'u' ? snx_scrub_json_hex(p + 2, end) : -1;
+
+    if (c == -1) {
+        return 0;
+    }
+
+    used = 6;
+
+    if (c >= 0xd800 && c <= 0xdfff) {
+        low = end - p >= 8 && p[6] == '\\' && p[7] == 'u'
+              ? snx_scrub_json_hex(p + 8, end) : -1;
+
+        if (c <= 0xdbff && low >= 0xdc00 && low <= 0xdfff) {
+            c = 0x10000 + ((c & 0x3ff) << 10 | (low & 0x3ff));
+            used = 12;
+
+        } else {
+            c = '?';
+        }
+    }
+
+    if (c < 0x80) {
+        out[0] = (unsigned char) c;
+        *n = 1;
+
+    } else if (c < 0x800) {
+        out[0] = (unsigned char) (0xc0 | c >> 6);
+        out[1] = (unsigned char) (0x80 | (c & 0x3f));
+        *n = 2;
+
+    } else if (c < 0x10000) {
+        out[0] = (unsigned char) (0xe0 | c >> 12);
+        out[1] = (unsigned char) (0x80 | (c >> 6 & 0x3f));
+        out[2] = (unsigned char) (0x80 | (c & 0x3f));
+        *n = 3;
+
+    } else {
+        out[0] = (unsigned char) (0xf0 | c >> 18);
+        out[1] = (unsigned char) (0x80 | (c >> 12 & 0x3f));
+        out[2] = (unsigned char) (0x80 | (c >> 6 & 0x3f));
+        out[3] = (unsigned char) (0x80 | (c & 0x3f));
+        *n = 4;
+    }
+
+    return used;
+}
+
+
+/* The string as it was, or what the filter of texts left of its meaning. */
+
+static void
+snx_scrub_json_text(snx_scrub_json_t *j, snx_str_t raw, size_t len)
+{
+    char    hex[6];
+    size_t  i, n;
+
+    if (j->skip) {
+        return;
+    }
+
+    n = snx_scrub_text(j->scrub, snx_str(j->text, len), j->clean,
+                       sizeof(j->clean));
+
+    snx_scrub_json_put(j, "\"", 1);
+
+    if (n == len && memcmp(j->clean, j->text, n) == 0) {
+        snx_scrub_json_put(j, raw.data, raw.len);
+        snx_scrub_json_put(j, "\"", 1);
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (j->clean[i] == '"' || j->clean[i] == '\\') {
+            snx_scrub_json_put(j, "\\", 1);
+        }
+
+        if (j->clean[i] < ' ') {
+            memcpy(hex, "\\u00", 4);
+            snx_text_hex(&j->clean[i], 1, hex + 4);
+            snx_scrub_json_put(j, hex, sizeof(hex));
+
+        } else {
+            snx_scrub_json_put(j, &j->clean[i], 1);
+        }
+    }
+
+    snx_scrub_json_put(j, "\"", 1);
+}
