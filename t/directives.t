@@ -81,6 +81,43 @@ my @bad = (
       qr/"sentry_sample_rate" must be .*, got "nan"/ ],
     [ server => 'sentry_sample_rate $nope', qr/unknown "nope" variable/ ],
 
+    [ server => 'sentry_traces_sample_rate 1.5',
+      '"sentry_traces_sample_rate" must be between 0 and 1, a variable or'
+      . ' "off", got "1.5"' ],
+    [ server => 'sentry_traces_sample_rate on',
+      qr/"sentry_traces_sample_rate" must be .*, got "on"/ ],
+    [ server => 'sentry_traces_sample_rate $nope',
+      qr/unknown "nope" variable/ ],
+    [ server => 'sentry_traces_sample_rate 1; sentry_traces_sample_rate off',
+      qr/"sentry_traces_sample_rate" directive is duplicate/ ],
+    [ server => 'sentry_inherit_sampling yes',
+      '"sentry_inherit_sampling" must be "on", "off" or a variable, got'
+      . ' "yes"' ],
+    [ server => 'sentry_inherit_sampling on; sentry_inherit_sampling on',
+      qr/"sentry_inherit_sampling" directive is duplicate/ ],
+    [ http => 'sentry_traces_limit 10',
+      '"sentry_traces_limit" must be from "1r/s" to "1000000r/s", or "off",'
+      . ' got "10"' ],
+    [ http => 'sentry_traces_limit 0r/s',
+      qr/"sentry_traces_limit" must be .*, got "0r\/s"/ ],
+    [ http => 'sentry_traces_limit 10r/m',
+      qr/"sentry_traces_limit" must be .*, got "10r\/m"/ ],
+    [ http => 'sentry_traces_limit 1000001r/s',
+      qr/"sentry_traces_limit" must be .*, got "1000001r\/s"/ ],
+    [ http => 'sentry_traces_limit 1r/s; sentry_traces_limit off',
+      qr/"sentry_traces_limit" directive is duplicate/ ],
+    [ server => 'sentry_traces_limit 1r/s',
+      qr/"sentry_traces_limit" directive is not allowed here/ ],
+    [ server => 'sentry_trace_context both',
+      '"sentry_trace_context" must be "ignore", "extract", "inject" or'
+      . ' "propagate", got "both"' ],
+    [ server => 'sentry_trace_context inject; sentry_trace_context inject',
+      qr/"sentry_trace_context" directive is duplicate/ ],
+    [ server => 'sentry_propagate_traceparent 1',
+      qr/invalid value "1" in "sentry_propagate_traceparent" directive/ ],
+    [ server => 'sentry_server_timing 1',
+      qr/invalid value "1" in "sentry_server_timing" directive/ ],
+
     [ server => 'sentry_route api',
       '"sentry_route" pattern must begin with "/", got "api"' ],
     [ server => 'sentry_route =',
@@ -192,6 +229,14 @@ my @good = (
     [ location => 'sentry_capture off' ],
     [ location => 'sentry_capture 5xx 404 429-431' ],
     [ location => 'sentry_sample_rate 0' ],
+    [ location => 'sentry_traces_sample_rate 0.001' ],
+    [ location => 'sentry_traces_sample_rate $arg_rate' ],
+    [ location => 'sentry_traces_sample_rate off' ],
+    [ location => 'sentry_inherit_sampling $arg_trust' ],
+    [ location => 'sentry_trace_context ignore;'
+      . ' sentry_propagate_traceparent on; sentry_server_timing on' ],
+    [ http => 'sentry_traces_limit 100r/s' ],
+    [ http => 'sentry_traces_limit off' ],
     [ location => 'sentry_sample_rate $arg_rate' ],
     [ server => 'sentry_route = /a name=a; sentry_route ^~ /b errors=0.5'
       . ' traces=0; sentry_route ~ ^/c drop; sentry_route ~* x$ drop=errors;'

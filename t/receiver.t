@@ -39,6 +39,10 @@ my $transaction = qq({"type":"transaction","event_id":"$id",)
                   . qq("platform":"other","transaction":"GET /","sdk":$sdk,)
                   . q("contexts":{"trace":)
                   . $trace =~ s/\{/{"op":"http.server",/r . '}}';
+my $span = qq({"trace_id":"$id",)
+           . q("span_id":"1111111111111111","parent_span_id":)
+           . qq("0123456789abcdef","start_timestamp":"$now",)
+           . qq("timestamp":"$now","op":"http","data":{"a.b":1,"c":true}});
 my $report = qq({"timestamp":"$now","discarded_events":[{"reason":)
              . q("send_error","category":"error","quantity":2}]});
 
@@ -53,6 +57,12 @@ sub envelope {
 }
 
 
+sub spans {
+    return envelope(transaction => $transaction =~ s/\}\z//r
+                                   . ',"spans":[' . join(',', @_) . ']}');
+}
+
+
 sub event { return envelope('event', $event =~ s/\Q$_[0]\E/$_[1]/r) }
 
 
@@ -62,6 +72,9 @@ my @right = (
     [ 'UTF-8' => event('"T"', "\"\xc3\xa9\xf0\x9f\x98\x80\"") ],
     [ 'quotes and colons' => event('"T"', '"a\\\\\":\"b\":"') ],
     [ transaction => envelope(transaction => $transaction) ],
+    [ spans => spans($span, $span =~ s/"1{16}"/"2222222222222222"/r
+                                  =~ s/"0123456789abcdef"/"1111111111111111"/r)
+    ],
     [ client_report => envelope(client_report => $report,
                                 header => qq({"sent_at":"$now","sdk":$sdk})) ],
     [ 'report beside an event' =>
@@ -140,6 +153,17 @@ my @wrong = (
     [ 'transaction that ends early', envelope(transaction =>
         $transaction =~ s/("timestamp":)"[^"]*"/$1"2001-01-01T00:00:00Z"/r),
       qr/ends before it starts/ ],
+    [ 'two spans of an id', spans($span, $span), qr/two spans with one id/ ],
+    [ 'span of no parent', spans($span =~ s/"0123456789abcdef"
+                                          /"2222222222222222"/rx),
+      qr/span of no parent/ ],
+    [ 'span that leaves', spans($span =~ s/("timestamp":)"[^"]*"
+                                          /$1"2099-01-01T00:00:00Z"/rx),
+      qr/span leaves its parent/ ],
+    [ 'unknown key of a span', spans($span =~ s/"op"/"name":"x","op"/r),
+      qr/span: .*"name"/ ],
+    [ 'span with an object', spans($span =~ s/"a.b":1/"a.b":{}/r),
+      qr/a\.b is no plain value/ ],
     [ 'unknown reason', envelope(client_report =>
         $report =~ s/send_error/rate_limited/r), qr/unknown reason/ ],
     [ 'report of nothing', envelope(client_report =>

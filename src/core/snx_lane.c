@@ -254,10 +254,24 @@ static void
 snx_lane_copy(_Atomic uint64_t *dst, const void *src, uint32_t len)
 {
     uint32_t              n;
-    uint64_t              word;
+    uint64_t              word, words[4];
     const unsigned char  *p;
 
     p = src;
+
+    /* a word at a time costs as much as all the rest of snx_lane_put() */
+
+    for (n = len / (4 * sizeof(word)); n != 0; n--) {
+        memcpy(words, p, sizeof(words));
+        atomic_store_explicit(&dst[0], words[0], memory_order_relaxed);
+        atomic_store_explicit(&dst[1], words[1], memory_order_relaxed);
+        atomic_store_explicit(&dst[2], words[2], memory_order_relaxed);
+        atomic_store_explicit(&dst[3], words[3], memory_order_relaxed);
+        dst += 4;
+        p += sizeof(words);
+    }
+
+    len %= 4 * sizeof(word);
 
     for (n = len / sizeof(word); n != 0; n--) {
         memcpy(&word, p, sizeof(word));

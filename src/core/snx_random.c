@@ -49,26 +49,31 @@ void
 snx_random_id(snx_random_t *random, void *out, size_t len)
 {
     size_t          n, i;
-    uint64_t        bits;
+    uint64_t        bits, any;
     unsigned char  *p;
 
     p = out;
+    any = 0;
 
     for (i = 0; i < len; i += n) {
         bits = snx_random_next(random);
-        n = len - i < sizeof(bits) ? len - i : sizeof(bits);
-        memcpy(p + i, &bits, n);
-    }
+        n = len - i;
 
-    for (i = 0; i < len; i++) {
-        if (p[i] != 0) {
-            return;
+        if (n < sizeof(bits)) {
+            bits &= UINT64_MAX >> 8 * (sizeof(bits) - n);
+            memcpy(p + i, &bits, n);
+
+        } else {
+            n = sizeof(bits);
+            memcpy(p + i, &bits, sizeof(bits));
         }
+
+        any |= bits;
     }
 
     /* Sentry and W3C refuse zero ids */
 
-    if (len != 0) {
+    if (any == 0 && len != 0) {
         p[len - 1] = 1;
     }
 }

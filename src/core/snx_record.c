@@ -14,8 +14,6 @@
 #define SNX_REC_NUM            (SNX_REC_HEAD + sizeof(int64_t))
 
 
-static void snx_rec_head(unsigned char *p, snx_field_id_t id, size_t key_len,
-    size_t len);
 static unsigned char *snx_rec_room(snx_rec_writer_t *w, snx_field_id_t id,
     snx_str_t key, size_t want);
 
@@ -35,20 +33,19 @@ snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap)
 }
 
 
-static void
+static inline void
 snx_rec_head(unsigned char *p, snx_field_id_t id, size_t key_len, size_t len)
 {
-    uint16_t  u16;
-    uint32_t  u32;
+    struct {
+        uint16_t  id, key_len;
+        uint32_t  len;
+    } head;
 
-    u16 = (uint16_t) id;
-    memcpy(p, &u16, 2);
+    head.id = (uint16_t) id;
+    head.key_len = (uint16_t) key_len;
+    head.len = (uint32_t) len;
 
-    u16 = (uint16_t) key_len;
-    memcpy(p + 2, &u16, 2);
-
-    u32 = (uint32_t) len;
-    memcpy(p + 4, &u32, 4);
+    memcpy(p, &head, SNX_REC_HEAD);
 }
 
 
@@ -90,19 +87,40 @@ snx_rec_str(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t value)
         return;
     }
 
-    p = snx_rec_room(w, id, snx_str(NULL, 0), value.len);
+    p = w->pos;
 
-    if (p != NULL) {
-        memcpy(p, value.data, value.len);
-        w->pos = p + value.len;
+    if (p == NULL || (size_t) (w->end - p) < SNX_REC_HEAD
+        || value.len > (size_t) (w->end - p) - SNX_REC_HEAD)
+    {
+        w->left_out++;
+        return;
     }
+
+    snx_rec_head(p, id, 0, value.len);
+    memcpy(p + SNX_REC_HEAD, value.data, value.len);
+
+    w->pos = p + SNX_REC_HEAD + value.len;
 }
 
+
+/* There are many of them in a record: no detour for them. */
 
 void
 snx_rec_num(snx_rec_writer_t *w, snx_field_id_t id, int64_t value)
 {
-    snx_rec_str(w, id, snx_str(&value, sizeof(int64_t)));
+    unsigned char  *p;
+
+    p = w->pos;
+
+    if (p == NULL || (size_t) (w->end - p) < SNX_REC_NUM) {
+        w->left_out++;
+        return;
+    }
+
+    snx_rec_head(p, id, 0, sizeof(int64_t));
+    memcpy(p + SNX_REC_HEAD, &value, sizeof(int64_t));
+
+    w->pos = p + SNX_REC_NUM;
 }
 
 
@@ -121,6 +139,19 @@ snx_rec_pair(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key,
     if (p != NULL) {
         memcpy(p, value.data, value.len);
         w->pos = p + value.len;
+    }
+}
+
+
+void
+snx_rec_key(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key)
+{
+    unsigned char  *p;
+
+    p = snx_rec_room(w, id, key, 0);
+
+    if (p != NULL) {
+        w->pos = p;
     }
 }
 

@@ -107,6 +107,7 @@ typedef enum {
     SNX_F_SUBREQUEST,          /* X* snx_subrequest_t, value = its location */
     SNX_F_MARK,                /* X* snx_mark_t, no value */
     SNX_F_CLIENT_SAMPLE_RATE,  /* S  "0.25", the rate that decided */
+    SNX_F_SUBREQUESTS,         /* N  all, when not all are in the record */
 
     SNX_F_TRUNCATED = 200      /* N  fields left out for lack of room */
 } snx_field_id_t;
@@ -215,11 +216,16 @@ typedef struct {
 } snx_cause_field_t;
 
 
-/* Value: "file\0function\0context line". */
+/*
+ * Value: "file\0full name\0function\0", then the lines around the one that
+ * is meant, each with a NUL; what is missing at the end is not known.
+ */
 
 typedef struct {
-    uint32_t   line;
-    uint32_t   reserved;
+    uint32_t   line;           /* from 1, 0: not known */
+    uint8_t    lines;
+    uint8_t    before;         /* of them stand before the one */
+    uint8_t    reserved[2];
 } snx_frame_t;
 
 
@@ -247,6 +253,9 @@ void snx_rec_num(snx_rec_writer_t *w, snx_field_id_t id, int64_t value);
 /* As snx_rec_str with a key; a pair with an empty key is left out. */
 void snx_rec_pair(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key,
     snx_str_t value);
+
+/* A structure that is all there is to say: a key without a value. */
+void snx_rec_key(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key);
 
 /* Copies fields that an earlier writer packed (constants of a location). */
 void snx_rec_raw(snx_rec_writer_t *w, snx_str_t packed);

@@ -69,6 +69,7 @@ typedef struct {
 
 
 static snx_str_t snx_route_origin(snx_str_t target);
+static size_t snx_route_plain(snx_str_t target);
 static size_t snx_route_char(snx_str_t s, size_t i, unsigned char *c);
 static size_t snx_route_segment(snx_str_t s, size_t i, size_t *n,
     size_t *dots);
@@ -161,6 +162,13 @@ snx_route_path(snx_str_t target, void *buf, size_t cap)
         return 0;
     }
 
+    i = snx_route_plain(target);
+
+    if (i != 0 && i <= cap) {
+        memcpy(buf, target.data, i);
+        return i;
+    }
+
     memset(&out, 0, sizeof(out));
 
     out.data = buf;
@@ -241,6 +249,34 @@ snx_route_origin(snx_str_t target)
     }
 
     return snx_str("/", 1);
+}
+
+
+/* Length of a path that is its own normal form, as most are; 0: it is not. */
+
+static size_t
+snx_route_plain(snx_str_t target)
+{
+    size_t         i;
+    unsigned char  c, last;
+
+    last = '\0';
+
+    for (i = 0; i < target.len; i++) {
+        c = target.data[i];
+
+        if (c == '%' || (last == '/' && (c == '/' || c == '.'))) {
+            return 0;
+        }
+
+        if (c == '?' || c == '#') {
+            break;
+        }
+
+        last = c;
+    }
+
+    return i;
 }
 
 

@@ -18,6 +18,7 @@
 
 #include "snx.h"
 #include "snx_gate.h"
+#include "snx_memo.h"
 #include "snx_record.h"
 #include "snx_route.h"
 #include "snx_sample.h"
@@ -97,6 +98,12 @@ typedef struct {
 } ngx_sentry_route_t;
 
 
+/* A block of the configuration, and its files; only while that is read. */
+
+typedef struct ngx_sentry_place_s    ngx_sentry_place_t;
+typedef struct ngx_sentry_sources_s  ngx_sentry_sources_t;
+
+
 /* What the environment says; read once per configuration in the master. */
 
 typedef struct {
@@ -136,6 +143,7 @@ typedef struct {
     ngx_str_t                  events_constants;
     snx_scrub_t                events_scrub;
 
+    ngx_sentry_sources_t      *sources;    /* NULL: no text was needed */
     ngx_http_handler_pt        stub_status;
     ngx_cycle_t               *cycle;      /* while it is initialized */
     ngx_shm_zone_t            *zone;
@@ -145,6 +153,7 @@ typedef struct {
     unsigned                   handlers:1; /* sentry_status is used */
     unsigned                   slow:1;     /* some location asks for them */
     unsigned                   event_limit_set:1;
+    unsigned                   traces:1;   /* some location has them */
     unsigned                   spotlight_set:1;
     unsigned                   proxy_set:1;
     unsigned                   server_timing:1;    /* on somewhere */
@@ -199,11 +208,17 @@ typedef struct {
     snx_scrub_t                scrub;
     ngx_str_t                  constants;  /* packed fields of each record */
     ngx_str_t                  location;   /* name, empty at server level */
+    ngx_str_t                  route;      /* the same, scrubbed */
     ngx_str_t                  baggage;    /* constant members of a trace */
+    ngx_sentry_place_t        *place;      /* NULL: at http level */
+    ngx_str_t                 *frames;     /* packed, server first */
+    ngx_uint_t                 nframes;
     unsigned                   named_route:1;  /* location names the route */
     unsigned                   reports:1;      /* there is somewhere to send */
     unsigned                   remember:1;     /* passes are of use */
     unsigned                   dropped:1;      /* status or test location */
+    unsigned                   traces:1;       /* requests may be sampled */
+    unsigned                   hide_agent:1;   /* by sentry_scrub */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
     unsigned                   traces_set:1;
@@ -264,6 +279,7 @@ typedef struct {
     double                     rate;       /* that decided, -1 none did */
     uint32_t                   random;     /* sample_rand, millionths */
     snx_sample_why_t           why;        /* what decided */
+    ngx_sentry_route_t        *route;      /* of a sampled one, NULL none */
     signed char                sampled;    /* 1, 0, -1 no decision */
     signed char                flag;       /* as told the upstream */
     unsigned                   continued:1;   /* parent_span_id is set */
@@ -271,9 +287,9 @@ typedef struct {
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
 
-    /* for ngx_sentry_propagate.c */
+    /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
     ngx_sentry_loc_conf_t     *conf;       /* that decided */
-    ngx_str_t                  baggage;    /* ours, see _baggage() */
+    ngx_str_t                  baggage;    /* ours, as propagated */
     ngx_str_t                  header;     /* others' and ours */
     ngx_list_part_t            client;     /* the headers as they came */
     ngx_sentry_sub_t          *subs;
@@ -313,6 +329,43 @@ typedef struct {
 
 
 /*
+ * A subrequest of a sampled request, noted when nginx comes to it; post is
+ * the module's own that asked for it, called by ours.
+ */
+
+typedef struct ngx_sentry_subrequest_s  ngx_sentry_subrequest_t;
+
+struct ngx_sentry_subrequest_s {
+    ngx_sentry_subrequest_t     *next;
+    ngx_http_request_t          *request;
+    void                       **loc_conf;
+    ngx_http_post_subrequest_t  *post;     /* NULL: nobody waits for it */
+    ngx_http_post_subrequest_t   wrapped;
+    ngx_uint_t                   number;   /* from 1, as in the record */
+    ngx_uint_t                   parent;   /* 0 the main request */
+    int64_t                      end_us;   /* 0: not over */
+    unsigned char                span_id[8];
+};
+
+
+/*
+ * What a sampled request keeps while it runs.  Times in us since the epoch,
+ * 0: not come to.  The module's context of the main request, where nothing
+ * cleared it since; found again by ngx_sentry_ctx_t.
+ */
+
+#define NGX_SENTRY_SUBREQUESTS_MAX_N  16
+
+typedef struct {
+    int64_t                    marks[SNX_AT_UPGRADE];
+    int64_t                    answered_us;    /* last bytes so far */
+    ngx_sentry_subrequest_t   *first;
+    ngx_sentry_subrequest_t   *last;
+    ngx_uint_t                 nsubrequests;   /* all of them */
+} ngx_sentry_spans_t;
+
+
+/*
  * Kept in the request's pool, found again after internal redirects: the
  * locations the request came through, and what nginx logged.
  */
@@ -323,12 +376,13 @@ typedef struct {
     void                     **line_conf;  /* as of the last line */
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
     ngx_sentry_verdict_t       verdict;
+    ngx_sentry_spans_t        *spans;      /* NULL: nothing noted */
     ngx_uint_t                 nlines;
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
 
 
-/* A failed or slow request on its way to a record. */
+/* A failed, slow or sampled request on its way to a record. */
 
 typedef struct {
     ngx_http_request_t        *request;
@@ -439,6 +493,9 @@ ngx_int_t ngx_sentry_route_find(ngx_http_request_t *r,
 ngx_int_t ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
     ngx_sentry_route_t **route);
 
+/* Whether some rule of the server has a rate for traces. */
+ngx_uint_t ngx_sentry_route_rates(ngx_conf_t *cf);
+
 
 /* ngx_sentry_setup.c: what a configuration that reports anything installs */
 
@@ -463,6 +520,9 @@ ngx_sentry_worker_t *ngx_sentry_process_worker(void);
 ngx_int_t ngx_sentry_process_put(ngx_sentry_worker_t *worker,
     snx_project_t *project, snx_kind_t kind, snx_rec_writer_t *rec);
 
+/* Strings this worker scrubbed; NULL where no traces are made. */
+snx_memo_t *ngx_sentry_process_memo(void);
+
 /* An empty record in the worker's one buffer. */
 void ngx_sentry_process_record(ngx_sentry_worker_t *worker,
     snx_rec_writer_t *rec);
@@ -474,6 +534,25 @@ ngx_int_t ngx_sentry_process_limited(snx_project_t *project,
 void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
     size_t len);
 double ngx_sentry_process_unit(ngx_sentry_worker_t *worker);
+
+
+/* ngx_sentry_place.c: where in the configuration a location stands */
+
+/* Where the block that is being opened begins. */
+ngx_int_t ngx_sentry_place_note(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf);
+
+/* Prepares the frames of a location whose settings are merged. */
+ngx_int_t ngx_sentry_place_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+    ngx_sentry_loc_conf_t *conf);
+
+void ngx_sentry_place_pack(ngx_sentry_loc_conf_t *conf,
+    snx_rec_writer_t *rec);
+
+
+/* ngx_sentry_pressure.c: fewer traces when they cannot be sent */
+
+/* By the process that sends, each tick. */
+void ngx_sentry_pressure_check(snx_shm_t *shm);
 
 
 /* ngx_sentry_trail.c: the way of a request through nginx */
@@ -488,6 +567,9 @@ ngx_sentry_ctx_t *ngx_sentry_trail_ctx(ngx_http_request_t *r,
 /* The place that counts: not the error page that the request was led to. */
 ngx_sentry_loc_conf_t *ngx_sentry_trail_place(ngx_http_request_t *r,
     ngx_sentry_ctx_t *ctx);
+
+/* The event loop's time in us: that of all other numbers nginx keeps. */
+int64_t ngx_sentry_trail_now(void);
 
 void ngx_sentry_trail_passes(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec);
 
@@ -514,19 +596,22 @@ void ngx_sentry_trace_of(ngx_http_request_t *r, ngx_sentry_trace_t *trace);
 /* Ids, flag, rate and baggage of a record. */
 void ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec);
 
-/* The constant members of a location's baggage. */
-ngx_int_t ngx_sentry_trace_constants(ngx_conf_t *cf,
+
+/* ngx_sentry_baggage.c: the trace's baggage */
+
+/* The constant members of a location's traces. */
+ngx_int_t ngx_sentry_baggage_constants(ngx_conf_t *cf,
     ngx_sentry_loc_conf_t *conf);
+
+/* Sets trace->baggage and header, once; out of memory they stay empty. */
+void ngx_sentry_baggage_build(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
 
 
 /* ngx_sentry_propagate.c: what goes to the upstream */
 
 ngx_int_t ngx_sentry_propagate_handler(ngx_http_request_t *r);
 void ngx_sentry_propagate_init(void);
-
-/* Sets trace->baggage and header; out of memory they stay empty. */
-void ngx_sentry_propagate_baggage(ngx_http_request_t *r,
-    ngx_sentry_trace_t *trace);
 
 /* The id that r's upstream is told as its parent: 8 bytes. */
 unsigned char *ngx_sentry_propagate_span_id(ngx_http_request_t *r,
@@ -563,6 +648,35 @@ ngx_int_t ngx_sentry_variable_add(ngx_conf_t *cf);
 void ngx_sentry_timing_install(void);
 
 
+/* ngx_sentry_moment.c: when a sampled request comes by */
+
+/* Phase handlers: before limit_req, after it, before the content. */
+ngx_int_t ngx_sentry_moment_preaccess(ngx_http_request_t *r);
+ngx_int_t ngx_sentry_moment_access(ngx_http_request_t *r);
+ngx_int_t ngx_sentry_moment_precontent(ngx_http_request_t *r);
+
+/* Header and body filter; while nginx reads its configuration. */
+void ngx_sentry_moment_filters(void);
+
+/* What a main request keeps if it is sampled, which is decided here; NULL. */
+ngx_sentry_spans_t *ngx_sentry_moment_spans(ngx_http_request_t *r);
+
+
+/* ngx_sentry_subrequest.c: subrequests of a sampled request */
+
+/* Notes a subrequest, once. */
+void ngx_sentry_subrequest_note(ngx_http_request_t *r);
+
+void ngx_sentry_subrequest_pack(ngx_sentry_ctx_t *ctx,
+    snx_rec_writer_t *rec);
+
+
+/* ngx_sentry_transaction.c: the record of a sampled request */
+
+/* Log phase. */
+ngx_int_t ngx_sentry_transaction_log(ngx_http_request_t *r);
+
+
 /* ngx_sentry_capture.c: which requests become events */
 
 ngx_int_t ngx_sentry_capture_log(ngx_http_request_t *r);
@@ -572,6 +686,10 @@ ngx_int_t ngx_sentry_capture_log(ngx_http_request_t *r);
  * as is known by now; NULL when it will not be.  The decision is kept.
  */
 unsigned char *ngx_sentry_capture_id(ngx_http_request_t *r);
+
+/* Whether sentry_ignore says so. */
+ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf);
 
 /*
  * The value of a rate for this request; a variable that is no rate counts as
@@ -624,6 +742,16 @@ void ngx_sentry_cause_install(ngx_cycle_t *cycle,
 void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
 
 
+/* ngx_sentry_scrub.c: as snx_scrub_*(), for requests */
+
+size_t ngx_sentry_scrub_path(ngx_sentry_loc_conf_t *conf, snx_str_t in,
+    void *out, size_t cap);
+size_t ngx_sentry_scrub_query(ngx_sentry_loc_conf_t *conf, snx_str_t in,
+    void *out, size_t cap);
+size_t ngx_sentry_scrub_text(ngx_sentry_loc_conf_t *conf, snx_str_t in,
+    void *out, size_t cap);
+
+
 /* ngx_sentry_notes.c: lines of the error log that belong to no request */
 
 /* Settles what events of lines look like, and which logs have them. */
@@ -649,12 +777,25 @@ void ngx_sentry_body_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 void ngx_sentry_pack_event(ngx_sentry_worker_t *worker,
     ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
+/* Its parts that a transaction has as well. */
+void ngx_sentry_pack_transaction(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+void ngx_sentry_pack_upstreams(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+void ngx_sentry_pack_directives(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+void ngx_sentry_pack_numbers(ngx_http_request_t *r, snx_rec_writer_t *rec);
+
 
 /* ngx_sentry_request.c: what the client sent, scrubbed */
 
 void ngx_sentry_request_line(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 void ngx_sentry_request_headers(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+
+/* User-Agent alone. */
+void ngx_sentry_request_agent(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 
 /* NGX_OK and the first header of that lower-case name, or NGX_DECLINED. */

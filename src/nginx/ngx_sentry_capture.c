@@ -24,8 +24,6 @@ static void ngx_sentry_capture_keep(ngx_sentry_event_t *event, ngx_int_t rc);
 static void ngx_sentry_capture_send(ngx_sentry_event_t *event);
 static ngx_int_t ngx_sentry_capture_wanted(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_uint_t status);
-static ngx_int_t ngx_sentry_capture_ignored(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf);
 
 
 /* Requests of this process that know their id and are not over. */
@@ -296,7 +294,7 @@ ngx_sentry_capture_wanted(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_sentry_capture_ignored(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 {
     ngx_str_t                  value;

@@ -173,6 +173,10 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->slow_request = NGX_CONF_UNSET_MSEC;
     slcf->request_body = NGX_CONF_UNSET_SIZE;
 
+    if (ngx_sentry_place_note(cf, slcf) != NGX_OK) {
+        return NULL;
+    }
+
     return slcf;
 }
 
@@ -249,19 +253,26 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     conf->reports = !smcf->env.disabled
                     && (conf->dsn != NULL || smcf->spotlight.len != 0);
 
-    if (!conf->reports) {
-        return NGX_CONF_OK;
+    if (conf->reports
+        && (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
+            || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
+            || ngx_sentry_baggage_constants(cf, conf) != NGX_OK))
+    {
+        return NGX_CONF_ERROR;
     }
 
-    if (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_trace_constants(cf, conf) != NGX_OK)
-    {
+    if (ngx_sentry_place_merge(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     conf->inject = (conf->trace_context & NGX_SENTRY_INJECT)
                    && !conf->dropped;
+
+    conf->traces = !smcf->env.tracing_disabled && !conf->dropped
+                   && (conf->traces_sample_rate.complex != NULL
+                       || conf->traces_sample_rate.value >= 0
+                       || ngx_sentry_route_rates(cf));
+    smcf->traces |= conf->traces;
 
     return NGX_CONF_OK;
 }
@@ -499,6 +510,17 @@ ngx_sentry_conf_constants(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
     }
 
     ngx_memcpy(conf->constants.data, buf, len);
+
+    conf->hide_agent = snx_scrub_header(&conf->scrub, snx_cstr("User-Agent"));
+
+    conf->route.data = ngx_pnalloc(cf->pool, SNX_NAME_MAX);
+    if (conf->route.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf->route.len = snx_scrub_path(&conf->scrub,
+                                     ngx_sentry_str(&conf->location),
+                                     conf->route.data, SNX_NAME_MAX);
 
     return NGX_OK;
 }

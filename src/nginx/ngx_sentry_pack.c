@@ -15,18 +15,10 @@
 
 static void ngx_sentry_pack_identity(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
-static void ngx_sentry_pack_transaction(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
-static void ngx_sentry_pack_upstreams(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
 static void ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
-static void ngx_sentry_pack_directives(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 static void ngx_sentry_pack_pairs(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec, snx_field_id_t id, ngx_array_t *pairs);
-static void ngx_sentry_pack_numbers(ngx_http_request_t *r,
-    snx_rec_writer_t *rec);
 static void ngx_sentry_pack_variable(ngx_http_request_t *r,
     snx_rec_writer_t *rec, snx_field_id_t id, const char *name);
 
@@ -54,6 +46,7 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
     ngx_sentry_pack_directives(event, rec);
     ngx_sentry_pack_numbers(r, rec);
     ngx_sentry_request_headers(event, rec);
+    ngx_sentry_place_pack(event->conf, rec);
     ngx_sentry_body_pack(event, rec);
 }
 
@@ -86,10 +79,10 @@ ngx_sentry_pack_identity(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
  * else METHOD and the path without identifiers.
  */
 
-static void
+void
 ngx_sentry_pack_transaction(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
-    char                 buf[2 * SNX_NAME_MAX];
+    char                 buf[SNX_NAME_MAX], out[SNX_URL_MAX];
     size_t               len;
     snx_text_t           name;
     const char          *source;
@@ -124,38 +117,45 @@ ngx_sentry_pack_transaction(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
         snx_text_addz(&name, name.len ? " " : "");
 
         if (event->conf->named_route) {
-            snx_text_add(&name, ngx_sentry_str(&event->conf->location));
-            source = "route";
-
-        } else {
-            len = snx_route_name(ngx_sentry_str(&event->path),
-                                 name.data + name.len, name.cap - name.len);
-            name.len += len;
-            source = "url";
+            snx_text_add(&name, ngx_sentry_str(&event->conf->route));
+            snx_rec_str(rec, SNX_F_TRANSACTION, snx_str(name.data, name.len));
+            snx_rec_str(rec, SNX_F_TRANSACTION_SOURCE, snx_str("route", 5));
+            return;
         }
+
+        len = snx_route_name(ngx_sentry_str(&event->path),
+                             name.data + name.len, name.cap - name.len);
+        name.len += len;
+        source = "url";
     }
 
-    len = snx_scrub_path(&event->conf->scrub, snx_str(name.data, name.len),
-                         buf + SNX_NAME_MAX, SNX_NAME_MAX);
+    len = ngx_sentry_scrub_path(event->conf, snx_str(name.data, name.len),
+                                out, sizeof(out));
 
-    snx_rec_str(rec, SNX_F_TRANSACTION, snx_str(buf + SNX_NAME_MAX, len));
+    snx_rec_str(rec, SNX_F_TRANSACTION, snx_str(out, ngx_min(len,
+                                                          SNX_NAME_MAX)));
     snx_rec_str(rec, SNX_F_TRANSACTION_SOURCE, snx_cstr(source));
 }
 
 
-static void
+void
 ngx_sentry_pack_upstreams(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     ngx_http_request_t  *r;
 
     r = event->request;
 
-    if (r->upstream_states == NULL) {
+    /* a hit of the cache has an upstream, but no state of one */
+
+    if (r->upstream == NULL) {
         return;
     }
 
-    ngx_sentry_trail_upstreams(r, event->ctx, 0, rec);
-    ngx_sentry_pack_upstream_url(event, rec);
+    if (r->upstream_states) {
+        ngx_sentry_trail_upstreams(r, event->ctx, 0, rec);
+        ngx_sentry_pack_upstream_url(event, rec);
+    }
+
     ngx_sentry_pack_variable(r, rec, SNX_F_CACHE_STATUS,
                              "upstream_cache_status");
 }
@@ -193,7 +193,7 @@ ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 }
 
 
-static void
+void
 ngx_sentry_pack_directives(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     ngx_sentry_pack_pairs(event, rec, SNX_F_TAG, event->conf->tags);
@@ -240,7 +240,7 @@ ngx_sentry_pack_pairs(ngx_sentry_event_t *event, snx_rec_writer_t *rec,
 }
 
 
-static void
+void
 ngx_sentry_pack_numbers(ngx_http_request_t *r, snx_rec_writer_t *rec)
 {
     int64_t            ms;
@@ -261,8 +261,12 @@ ngx_sentry_pack_numbers(ngx_http_request_t *r, snx_rec_writer_t *rec)
     snx_rec_num(rec, SNX_F_RESPONSE_BYTES,
                 ngx_max((int64_t) c->sent - (int64_t) r->header_size, 0));
 
-    ngx_sentry_pack_variable(r, rec, SNX_F_TLS_PROTOCOL, "ssl_protocol");
-    ngx_sentry_pack_variable(r, rec, SNX_F_TLS_CIPHER, "ssl_cipher");
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        ngx_sentry_pack_variable(r, rec, SNX_F_TLS_PROTOCOL, "ssl_protocol");
+        ngx_sentry_pack_variable(r, rec, SNX_F_TLS_CIPHER, "ssl_cipher");
+    }
+#endif
 }
 
 

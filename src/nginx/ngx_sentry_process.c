@@ -27,6 +27,7 @@ struct ngx_sentry_worker_s {
     ngx_sentry_main_conf_t  *conf;
     snx_lane_t               lane;
     snx_random_t             random;
+    snx_memo_t              *memo;
     snx_sender_t            *sender;
     snx_sender_conf_t        sender_conf;
     ngx_event_t              tick;
@@ -86,6 +87,10 @@ ngx_sentry_process_init(ngx_cycle_t *cycle)
     }
 
     ngx_sentry_process_seed(worker);
+
+    if (smcf->traces) {
+        worker->memo = ngx_pcalloc(cycle->pool, sizeof(snx_memo_t));
+    }
 
     snx_lane_open(&worker->lane, snx_shm_queue(smcf->shm),
                   (uint32_t) ngx_pid, worker->sender_conf.start_ticks);
@@ -200,6 +205,7 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
         if (snx_sender_running(worker->sender)) {
             ngx_sentry_process_overflow(worker);
             ngx_sentry_notes_drain(worker, worker->conf);
+            ngx_sentry_pressure_check(worker->conf->shm);
             return;
         }
 
@@ -434,6 +440,13 @@ ngx_sentry_worker_t *
 ngx_sentry_process_worker(void)
 {
     return ngx_sentry_worker;
+}
+
+
+snx_memo_t *
+ngx_sentry_process_memo(void)
+{
+    return ngx_sentry_worker ? ngx_sentry_worker->memo : NULL;
 }
 
 

@@ -233,6 +233,31 @@ ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
 }
 
 
+ngx_uint_t
+ngx_sentry_route_rates(ngx_conf_t *cf)
+{
+    ngx_uint_t              i;
+    ngx_sentry_route_t     *route;
+    ngx_sentry_srv_conf_t  *sscf;
+
+    sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_sentry_module);
+
+    if (sscf->routes == NULL) {
+        return 0;
+    }
+
+    route = sscf->routes->elts;
+
+    for (i = 0; i < sscf->routes->nelts; i++) {
+        if (route[i].traces >= 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_sentry_route_t *
 ngx_sentry_route_first(ngx_http_request_t *r, snx_str_t path)
 {

@@ -11,6 +11,7 @@
 #include "ngx_sentry.h"
 
 
+static ngx_int_t ngx_sentry_setup_traces(ngx_conf_t *cf);
 static ngx_int_t ngx_sentry_setup_handler(ngx_conf_t *cf, ngx_uint_t phase,
     ngx_http_handler_pt handler);
 static ngx_int_t ngx_sentry_setup_zone(ngx_conf_t *cf,
@@ -21,6 +22,7 @@ static void ngx_sentry_setup_abandon(ngx_cycle_t *cycle,
     ngx_sentry_main_conf_t *smcf);
 static void ngx_sentry_setup_notice(ngx_cycle_t *cycle,
     ngx_sentry_loc_conf_t *slcf);
+static void ngx_sentry_setup_rate(ngx_sentry_rate_t *rate, u_char *out);
 
 
 static ngx_str_t  ngx_sentry_zone_name = ngx_string("ngx_sentry");
@@ -63,7 +65,36 @@ ngx_sentry_setup(ngx_conf_t *cf)
 
     ngx_sentry_propagate_init();
 
-    return NGX_OK;
+    if (smcf->server_timing) {
+        ngx_sentry_timing_install();
+    }
+
+    return smcf->traces ? ngx_sentry_setup_traces(cf) : NGX_OK;
+}
+
+
+/* Only where requests may be sampled. */
+
+static ngx_int_t
+ngx_sentry_setup_traces(ngx_conf_t *cf)
+{
+    ngx_sentry_moment_filters();
+
+    if (ngx_sentry_setup_handler(cf, NGX_HTTP_PREACCESS_PHASE,
+                                 ngx_sentry_moment_preaccess)
+        != NGX_OK
+        || ngx_sentry_setup_handler(cf, NGX_HTTP_LOG_PHASE,
+                                    ngx_sentry_transaction_log)
+           != NGX_OK
+        || ngx_sentry_setup_handler(cf, NGX_HTTP_ACCESS_PHASE,
+                                    ngx_sentry_moment_access)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_sentry_setup_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                    ngx_sentry_moment_precontent);
 }
 
 
@@ -273,8 +304,10 @@ ngx_sentry_setup_abandon(ngx_cycle_t *cycle, ngx_sentry_main_conf_t *smcf)
 static void
 ngx_sentry_setup_notice(ngx_cycle_t *cycle, ngx_sentry_loc_conf_t *slcf)
 {
-    u_char             errors[32], release[NGX_SENTRY_RELEASE_MAX + 32], *p;
-    ngx_sentry_dsn_t  *dsn;
+    u_char                   errors[32], traces[48], *p;
+    u_char                   release[NGX_SENTRY_RELEASE_MAX + 32];
+    ngx_sentry_dsn_t        *dsn;
+    ngx_sentry_main_conf_t  *smcf;
 
     dsn = slcf->dsn;
 
@@ -284,12 +317,46 @@ ngx_sentry_setup_notice(ngx_cycle_t *cycle, ngx_sentry_loc_conf_t *slcf)
 
     dsn->announced = 1;
 
-    if (slcf->sample_rate.complex) {
-        p = ngx_cpymem(errors, "by variable", 11);
+    ngx_sentry_setup_rate(&slcf->sample_rate, errors);
+
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_sentry_module);
+    traces[0] = '\0';
+
+    if (!smcf->env.tracing_disabled
+        && (slcf->traces_sample_rate.complex
+            || slcf->traces_sample_rate.value >= 0))
+    {
+        p = ngx_cpymem(traces, ", traces ", 9);
+        ngx_sentry_setup_rate(&slcf->traces_sample_rate, p);
+    }
+
+    release[0] = '\0';
+
+    if (slcf->release.len) {
+        p = ngx_snprintf(release, sizeof(release) - 1, ", release \"%V\"",
+                         &slcf->release);
+        *p = '\0';
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                  "sentry: reporting to %V, project %V, environment \"%V\"%s, "
+                  "errors %s%s", &dsn->host, &dsn->project_id,
+                  &slcf->environment, release, errors, traces);
+}
+
+
+/* For people, terminated, in 32 bytes. */
+
+static void
+ngx_sentry_setup_rate(ngx_sentry_rate_t *rate, u_char *out)
+{
+    u_char  *p;
+
+    if (rate->complex) {
+        p = ngx_cpymem(out, "by variable", 11);
 
     } else {
-        p = ngx_snprintf(errors, sizeof(errors), "%.2f",
-                         slcf->sample_rate.value * 100);
+        p = ngx_snprintf(out, 24, "%.4f", rate->value * 100);
 
         while (p[-1] == '0') {
             p--;
@@ -303,17 +370,4 @@ ngx_sentry_setup_notice(ngx_cycle_t *cycle, ngx_sentry_loc_conf_t *slcf)
     }
 
     *p = '\0';
-
-    release[0] = '\0';
-
-    if (slcf->release.len) {
-        p = ngx_snprintf(release, sizeof(release) - 1, ", release \"%V\"",
-                         &slcf->release);
-        *p = '\0';
-    }
-
-    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
-                  "sentry: reporting to %V, project %V, environment \"%V\"%s, "
-                  "errors %s", &dsn->host, &dsn->project_id,
-                  &slcf->environment, release, errors);
 }

@@ -336,6 +336,7 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     rc = NGX_OK;
     smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
     rate = -1;
+    route = NULL;
 
     if (!smcf->env.tracing_disabled) {
         rc = conf->dropped ? NGX_DECLINED
@@ -353,7 +354,8 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     if (sample.sampled == 1) {
 
         if (rc == NGX_DECLINED
-            || ngx_sentry_route_traces(r, 1, &route) != NGX_OK)
+            || (route == NULL
+                && ngx_sentry_route_traces(r, 1, &route) != NGX_OK))
         {
             sample.sampled = 0;
             sample.rate = 0;
@@ -369,6 +371,7 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
         }
     }
 
+    trace->route = route;
     trace->rate = sample.rate;
     trace->sampled = sample.sampled;
     trace->why = sample.why;
@@ -412,7 +415,7 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     kept = ngx_sentry_trace_keep(r);
 
     if (kept) {
-        ngx_sentry_propagate_baggage(r, kept);
+        ngx_sentry_baggage_build(r, kept);
     }
 
     ngx_sentry_trace_of(r, &trace);
@@ -440,46 +443,4 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     }
 
     snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace.baggage));
-}
-
-
-ngx_int_t
-ngx_sentry_trace_constants(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf)
-{
-    u_char         buf[2048], text[NGX_SENTRY_RELEASE_MAX * 3];
-    snx_baggage_t  b;
-
-    snx_baggage_init(&b, buf, sizeof(buf));
-
-    if (conf->dsn) {
-        (void) snx_baggage_put(&b, "public_key",
-                               ngx_sentry_str(&conf->dsn->key));
-    }
-
-    (void) snx_baggage_put(&b, "environment",
-                 snx_str(text, snx_text_utf8(
-                                       ngx_sentry_str(&conf->environment),
-                                       text, sizeof(text), NULL)));
-
-    if (conf->release.len) {
-        (void) snx_baggage_put(&b, "release",
-                     snx_str(text, snx_text_utf8(
-                                           ngx_sentry_str(&conf->release),
-                                           text, sizeof(text), NULL)));
-    }
-
-    if (conf->dsn && conf->dsn->org_id.len) {
-        (void) snx_baggage_put(&b, "org_id",
-                               ngx_sentry_str(&conf->dsn->org_id));
-    }
-
-    conf->baggage.len = b.len;
-    conf->baggage.data = ngx_pnalloc(cf->pool, b.len);
-    if (conf->baggage.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(conf->baggage.data, buf, b.len);
-
-    return NGX_OK;
 }

@@ -22,7 +22,6 @@
 
 
 static void ngx_sentry_trail_cleanup(void *data);
-static int64_t ngx_sentry_trail_now(void);
 static int64_t ngx_sentry_trail_group_end(ngx_http_request_t *r,
     ngx_sentry_ctx_t *passes, ngx_uint_t last);
 static int64_t ngx_sentry_trail_took(ngx_http_upstream_state_t *state);
@@ -93,9 +92,7 @@ ngx_sentry_trail_cleanup(void *data)
 }
 
 
-/* The event loop's time: that of all other numbers nginx keeps. */
-
-static int64_t
+int64_t
 ngx_sentry_trail_now(void)
 {
     ngx_time_t  *tp;

@@ -58,21 +58,40 @@ snx_envelope_trace_own(snx_json_t *j, const snx_fields_t *fields,
 }
 
 
-/* Whether Sentry can use it: of this trace, and whose it is. */
+static const snx_member_t *
+snx_envelope_member(const snx_member_t *members, size_t n, snx_str_t key)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (members[i].key.len == key.len
+            && memcmp(members[i].key.data, key.data, key.len) == 0)
+        {
+            return &members[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Whether Sentry can use it: it is of this trace, and known whose it is. */
 
 static int
-snx_envelope_usable(snx_str_t baggage, const snx_fields_t *fields)
+snx_envelope_usable(const snx_member_t *members, size_t n,
+    const snx_fields_t *fields)
 {
-    snx_str_t      trace, value;
-    unsigned char  id[16];
+    snx_str_t            trace;
+    unsigned char        id[16];
+    const snx_member_t  *member;
 
     trace = snx_encode_trace_id(fields);
+    member = snx_envelope_member(members, n, snx_cstr("trace_id"));
 
-    return trace.len == sizeof(id)
-           && snx_baggage_find(baggage, "public_key", &value) == SNX_OK
-           && snx_baggage_find(baggage, "trace_id", &value) == SNX_OK
-           && snx_text_unhex(value, id, sizeof(id))
-           && memcmp(id, trace.data, sizeof(id)) == 0;
+    return trace.len == sizeof(id) && member != NULL
+           && snx_text_unhex(member->value, id, sizeof(id))
+           && memcmp(id, trace.data, sizeof(id)) == 0
+           && snx_envelope_member(members, n, snx_cstr("public_key")) != NULL;
 }
 
 
@@ -86,9 +105,9 @@ snx_envelope_trace(snx_json_t *j, const snx_fields_t *fields,
     const snx_dsn_t *dsn)
 {
     char           buf[SNX_BAGGAGE_MAX];
-    const char    *from;
+    size_t         i, n, len;
     snx_str_t      baggage;
-    snx_member_t   member;
+    snx_member_t   members[SNX_BAGGAGE_OURS_MAX_N];
 
     baggage = snx_fields_str(fields, SNX_F_BAGGAGE);
 
@@ -97,24 +116,27 @@ snx_envelope_trace(snx_json_t *j, const snx_fields_t *fields,
         return;
     }
 
-    if (!snx_envelope_usable(baggage, fields)) {
+    for (n = 0; n < SNX_BAGGAGE_OURS_MAX_N; /* void */ ) {
+
+        if (snx_baggage_next(&baggage, &members[n]) != SNX_OK) {
+            break;
+        }
+
+        n += members[n].ours
+             && snx_envelope_member(members, n, members[n].key) == NULL;
+    }
+
+    if (!snx_envelope_usable(members, n, fields)) {
         return;
     }
 
     snx_json_object(j, "trace");
-    from = j->pos;
 
-    while (snx_baggage_next(&baggage, &member) == SNX_OK) {
+    for (i = 0; i < n; i++) {
+        len = snx_baggage_decode(members[i].value, buf, sizeof(buf));
 
-        if (!member.ours || snx_json_has(j, from, member.key)) {
-            continue;
-        }
-
-        snx_json_name(j, member.key, SNX_BAGGAGE_MAX);
-        snx_json_text(j, NULL,
-                      snx_str(buf, snx_baggage_decode(member.value, buf,
-                                                      sizeof(buf))),
-                      SNX_BAGGAGE_MAX);
+        snx_json_name(j, members[i].key, SNX_BAGGAGE_MAX);
+        snx_json_text(j, NULL, snx_str(buf, len), SNX_BAGGAGE_MAX);
     }
 
     snx_json_close(j);

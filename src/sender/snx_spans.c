@@ -7,6 +7,10 @@
 #include "snx_spans.h"
 
 
+/* No later time, so that no sum overflows. */
+#define SNX_SPANS_LAST_US      (INT64_MAX / 4)
+
+
 /* What is known of a request (0 the main one) while its tries are read. */
 
 typedef struct {
@@ -136,8 +140,8 @@ snx_spans_root(snx_spans_reader_t *r, int64_t now_us)
         end = at[SNX_AT_UPGRADE];
     }
 
-    start = start < 0 ? 0 : start;
-    spans->end_us = end < start ? start : end;
+    start = snx_spans_clamp(start, 0, SNX_SPANS_LAST_US);
+    spans->end_us = snx_spans_clamp(end, start, SNX_SPANS_LAST_US);
     spans->start_us = start;
 
     if (at[SNX_AT_ACCEPT] != 0 && at[SNX_AT_ACCEPT] < start) {
@@ -228,25 +232,26 @@ static void
 snx_spans_one(snx_spans_reader_t *r, const snx_field_t *f,
     const snx_upstream_t *try)
 {
-    int64_t             start;
+    int64_t             start, took;
     snx_span_t         *span;
     snx_spans_owner_t  *owner;
 
     owner = &r->owner[try->request < r->owners ? try->request : 0];
 
     start = try->start_us > 0 ? try->start_us
-            : owner->tries ? owner->end_us
-            : owner->span ? r->spans->span[owner->span - 1].start_us
-            : r->marks[SNX_AT_CONTENT];
+            : owner->tries ? owner->end_us : r->marks[SNX_AT_CONTENT];
 
     span = snx_spans_add(r->spans, SNX_SPAN_TRY, owner->span, start,
-                         snx_spans_clamp(start, 0, INT64_MAX / 2)
-                         + (int64_t) (try->response_ms > 0
-                                      ? try->response_ms : 0) * 1000);
+                         INT64_MAX);
     if (span == NULL) {
         return;
     }
 
+    /* a start that was not known is the parent's: it takes its time then */
+
+    took = (int64_t) (try->response_ms > 0 ? try->response_ms : 0) * 1000;
+    span->end_us = snx_spans_clamp(span->start_us + took, span->start_us,
+                                   span->end_us);
     span->field = f;
     span->resent = owner->tries++;
     owner->end_us = span->end_us;

@@ -32,6 +32,12 @@ const TYPED = new Set(["event", "transaction", "session", "sessions",
                        "attachment", "check_in", "log"]);
 
 const LEVELS = new Set(["fatal", "error", "warning", "info", "debug"]);
+const STATUSES = new Set(["ok", "cancelled", "invalid_argument",
+                          "unauthenticated", "permission_denied", "not_found",
+                          "already_exists", "failed_precondition",
+                          "resource_exhausted", "unimplemented",
+                          "unavailable", "deadline_exceeded",
+                          "internal_error"]);
 const SOURCES = new Set(["custom", "url", "route", "view", "component",
                          "task"]);
 
@@ -115,15 +121,19 @@ function utf8(bytes) {
 }
 
 
+function hex(s, n) {
+    return typeof s === "string" && s.length === n && /^[0-9a-f]+$/.test(s)
+           && !/^0+$/.test(s);
+}
+
+
 /* Returns a list of complaints, empty when there are none. */
 
 function byHand(envelope, event) {
-    const wrong = [];
+    const wrong = event.type === "transaction" ? ofTransaction(event)
+                                               : ofEvent(event);
     const is = (ok, what) => ok || wrong.push(what);
-    const hex = (s, n) => typeof s === "string" && s.length === n
-                          && /^[0-9a-f]+$/.test(s) && !/^0+$/.test(s);
     const trace = event.contexts?.trace ?? {};
-    const exceptions = event.exception?.values ?? [];
     const { url, headers } = event.request ?? {};
 
     is(hex(event.event_id, 32), "event_id");
@@ -131,17 +141,17 @@ function byHand(envelope, event) {
     is(!Number.isNaN(Date.parse(envelope.header.sent_at)), "sent_at");
     is(Math.abs(seconds(event.timestamp) - Date.now() / 1000) < 3600,
        `timestamp ${event.timestamp}`);
-    is(LEVELS.has(event.level), `level ${event.level}`);
+    is(Object.values(envelope.header.trace ?? {}).every(
+           (v) => typeof v === "string"), "trace header");
+    is(!envelope.header.trace
+       || envelope.header.trace.trace_id === trace.trace_id,
+       "trace header's trace_id");
     is(event.platform === "other", `platform ${event.platform}`);
     is(hex(trace.trace_id, 32), "contexts.trace.trace_id");
     is(hex(trace.span_id, 16), "contexts.trace.span_id");
     is(Number.isInteger(event.contexts?.response?.status_code),
        "contexts.response.status_code");
     is(event.contexts?.runtime?.name === "nginx", "contexts.runtime.name");
-    is(exceptions.length || event.logentry?.message, "no cause");
-    is(exceptions.every((e) => e.type && e.value
-                               && /^[a-z0-9_.]+$/.test(e.mechanism?.type)),
-       "exception");
     is(event.transaction?.length <= 200, "transaction");
     is(!event.transaction_info || SOURCES.has(event.transaction_info.source),
        "transaction_info.source");
@@ -156,7 +166,51 @@ function byHand(envelope, event) {
                        && v.length <= 200 && !v.includes("\n")), "tags");
     is((event.fingerprint ?? []).every((v) => typeof v === "string"),
        "fingerprint");
+
+    return wrong;
+}
+
+
+function ofEvent(event) {
+    const wrong = [];
+    const is = (ok, what) => ok || wrong.push(what);
+    const exceptions = event.exception?.values ?? [];
+
+    is(LEVELS.has(event.level), `level ${event.level}`);
+    is(exceptions.length || event.logentry?.message, "no cause");
+    is(exceptions.every((e) => e.type && e.value
+                               && /^[a-z0-9_.]+$/.test(e.mechanism?.type)),
+       "exception");
     is(!("type" in event), "an event has no type");
+
+    return wrong;
+}
+
+
+/* Its spans lie in each other, the topmost ones in the transaction. */
+
+function ofTransaction(event) {
+    const wrong = [];
+    const is = (ok, what) => ok || wrong.push(what);
+    const trace = event.contexts?.trace ?? {};
+    const known = new Map([[trace.span_id, event],
+                           ...event.spans.map((s) => [s.span_id, s])]);
+
+    is(trace.op === "http.server", `op ${trace.op}`);
+    is(known.size === event.spans.length + 1, "two spans of an id");
+    is(event.start_timestamp <= event.timestamp, "ends before it starts");
+
+    for (const span of event.spans) {
+        const parent = known.get(span.parent_span_id);
+        const what = `span ${span.op} ${span.description}`;
+
+        is(hex(span.span_id, 16) && span.trace_id === trace.trace_id, what);
+        is(parent && parent.start_timestamp <= span.start_timestamp
+           && span.start_timestamp <= span.timestamp
+           && span.timestamp <= parent.timestamp, `${what}: times`);
+        is(!span.status || STATUSES.has(span.status),
+           `${what}: ${span.status}`);
+    }
 
     return wrong;
 }
@@ -186,7 +240,46 @@ function schemaValidator() {
                   /^([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/);
     ajv.addFormat("uint64", { type: "number", validate: (n) => n >= 0 });
 
-    return ajv.compile(JSON.parse(fs.readFileSync(file, "utf8")));
+    return ajv.compile(withSpans(JSON.parse(fs.readFileSync(file, "utf8"))));
+}
+
+
+/* The published schema leaves out what only transactions have. */
+
+function withSpans(schema) {
+    const event = schema.anyOf[0];
+    const span = {
+        type: "object",
+        required: ["trace_id", "span_id", "start_timestamp", "timestamp"],
+        properties: {
+            trace_id: { type: "string", pattern: "^[0-9a-f]{32}$" },
+            span_id: { type: "string", pattern: "^[0-9a-f]{16}$" },
+            parent_span_id: { type: "string", pattern: "^[0-9a-f]{16}$" },
+            start_timestamp: { type: "string", format: "date-time" },
+            timestamp: { type: "string", format: "date-time" },
+            op: { type: "string" },
+            description: { type: "string" },
+            origin: { type: "string" },
+            status: { enum: [...STATUSES] },
+            data: { type: "object" }
+        },
+        additionalProperties: false
+    };
+
+    event.properties.start_timestamp = { type: "string",
+                                         format: "date-time" };
+    event.properties.spans = { type: "array", items: span, maxItems: 1000 };
+    event.properties.measurements = {
+        type: "object",
+        additionalProperties: {
+            type: "object", required: ["value"],
+            properties: { value: { type: "number" },
+                          unit: { type: "string" } },
+            additionalProperties: false
+        }
+    };
+
+    return schema;
 }
 
 
@@ -240,8 +333,9 @@ async function byCli(file, port) {
 async function judge(file, port, validate) {
     const data = fs.readFileSync(file);
     const envelope = parse(data);
-    const events = envelope.items.filter((i) => i.header.type === "event")
-                                 .map((i) => i.payload);
+    const events = envelope.items
+        .filter((i) => ["event", "transaction"].includes(i.header.type))
+        .map((i) => i.payload);
     const wrong = events.flatMap((event) => [
         ...byHand(envelope, event),
         ...(validate ? bySchema(validate, event) : [])]);

@@ -59,6 +59,11 @@ my @event_keys = qw/
     request user contexts breadcrumbs exception logentry sdk _meta type
 /;
 
+my @span_keys = qw/
+    trace_id span_id parent_span_id start_timestamp timestamp op description
+    status origin data tags
+/;
+
 my %reasons = map { $_ => 1 } qw/
     queue_overflow cache_overflow buffer_overflow ratelimit_backoff
     network_error send_error internal_sdk_error sample_rate before_send
@@ -289,6 +294,12 @@ sub _dsc {
 
     _hex($dsc->{trace_id}, 32, 'trace header trace_id');
     wrong('trace header: no public_key') if !length($dsc->{public_key} // '');
+    wrong('trace header: bad sampled')
+        if ($dsc->{sampled} // 'true') !~ /^(?:true|false)\z/;
+    wrong('trace header: bad sample_rate')
+        if ($dsc->{sample_rate} // 1) !~ /^(?:0?\.\d+|[01](?:\.0*)?)\z/;
+    wrong('trace header: bad sample_rand')
+        if ($dsc->{sample_rand} // '0.0') !~ /^0\.\d+\z/;
 }
 
 
@@ -303,6 +314,13 @@ sub _common {
     if (($header->{event_id} // '') ne ($event->{event_id} // '')) {
         wrong('%s: event_id differs from the header\'s', $what);
     }
+
+    wrong('%s: of another trace than the header', $what)
+        if ref $header->{trace} eq 'HASH'
+           && ref $event->{contexts} eq 'HASH'
+           && ref $event->{contexts}{trace} eq 'HASH'
+           && ($header->{trace}{trace_id} // '')
+              ne ($event->{contexts}{trace}{trace_id} // '');
 
     $timestamp = _time($event->{timestamp}, "$what timestamp");
 
@@ -473,21 +491,76 @@ sub _transaction {
     return wrong('transaction: spans is no list')
         if exists $event->{spans} && ref $event->{spans} ne 'ARRAY';
 
-    for my $span (@{$event->{spans} || []}) {
-        _trace($span, 'span');
-        wrong('span of another trace')
-            if ($span->{trace_id} // '') ne ($trace->{trace_id} // '');
-
-        $start = _time($span->{start_timestamp}, 'span start');
-        $end = _time($span->{timestamp}, 'span end');
-
-        wrong('span ends before it starts')
-            if defined $start && defined $end && $start > $end;
-    }
+    _data($trace->{data}, 'trace data') if exists $trace->{data};
+    _spans($event->{spans} || [], { %$trace, start => $start, end => $end });
 
     for my $name (keys %{$event->{measurements} || {}}) {
         wrong('measurement %s: no number', $name)
             if !_is_number($event->{measurements}{$name}{value});
+        wrong('measurement %s: unknown unit', $name)
+            if ($event->{measurements}{$name}{unit} // 'none')
+               !~ /^(?:none|(?:milli|micro|nano)?second|byte)\z/;
+    }
+}
+
+
+# Each span lies in its parent, up to the root, which is the transaction.
+
+sub _spans {
+    my ($spans, $root) = @_;
+    my %known = ($root->{span_id} // '' => $root);
+
+    wrong('more than 1000 spans') if @$spans > 1000;
+
+    for my $span (@$spans) {
+        _allow($span, 'span', @span_keys);
+        _trace($span, 'span');
+        _data($span->{data}, 'span data') if exists $span->{data};
+        _text($span, 'span', description => 2048);
+
+        wrong('span without op') if !length($span->{op} // '');
+        wrong('span of another trace')
+            if ($span->{trace_id} // '') ne ($root->{trace_id} // '');
+        wrong('two spans with one id')
+            if $known{$span->{span_id} // ''}++;
+
+        for (qw/ start_timestamp timestamp /) {
+            wrong('span: %s is no RFC 3339 string', $_)
+                if !_is_string($span->{$_});
+        }
+
+        $known{$span->{span_id} // ''} = { %$span,
+            start => _time($span->{start_timestamp}, 'span start') // 0,
+            end => _time($span->{timestamp}, 'span end') // 0 };
+    }
+
+    for my $span (grep { $_ != $root } values %known) {
+        my $parent = $known{$span->{parent_span_id} // ''};
+
+        wrong('span ends before it starts') if $span->{start} > $span->{end};
+        wrong('span of no parent') if !$parent;
+        wrong('span leaves its parent')
+            if $parent && ($span->{start} < ($parent->{start} // 0)
+                           || $span->{end} > ($parent->{end} // 0));
+    }
+}
+
+
+# Attributes: plain values, or lists of strings.
+
+sub _data {
+    my ($data, $what) = @_;
+
+    return wrong('%s: no object', $what) if ref $data ne 'HASH';
+
+    for my $key (keys %$data) {
+        wrong('%s: bad name "%s"', $what, $key)
+            if $key !~ /^[a-z][a-z0-9_.-]*\z/;
+        wrong('%s: %s is no plain value', $what, $key)
+            if !_is_string($data->{$key}) && !_is_number($data->{$key})
+               && !_is_bool($data->{$key})
+               && (ref $data->{$key} ne 'ARRAY'
+                   || grep { !_is_string($_) } @{$data->{$key}});
     }
 }
 

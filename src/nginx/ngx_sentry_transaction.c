@@ -1,0 +1,376 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ *
+ * The record of a sampled request: facts only, from which the sender derives
+ * the spans.  Packed in the log phase, like an event and beside one: a
+ * request that fails and is sampled gives both, of one trace.
+ */
+
+
+#include "ngx_sentry.h"
+
+
+/* longer than that before its first request, a client was idle */
+
+#define NGX_SENTRY_ACCEPT_MAX_MS  2000
+
+
+static ngx_int_t ngx_sentry_transaction_wanted(ngx_sentry_event_t *event);
+static void ngx_sentry_transaction_capture(ngx_sentry_event_t *event);
+static void ngx_sentry_transaction_lose(ngx_sentry_event_t *event,
+    snx_lost_t why, ngx_uint_t transactions);
+static ngx_uint_t ngx_sentry_transaction_spans(ngx_sentry_event_t *event);
+static void ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+static void ngx_sentry_transaction_identity(ngx_sentry_event_t *event,
+    int64_t upgrade, snx_rec_writer_t *rec);
+static int64_t ngx_sentry_transaction_end(ngx_sentry_event_t *event,
+    int64_t start, int64_t upgrade);
+static void ngx_sentry_transaction_marks(ngx_sentry_event_t *event,
+    int64_t upgrade, snx_rec_writer_t *rec);
+static void ngx_sentry_transaction_mark(snx_moment_t moment, int64_t time_us,
+    snx_rec_writer_t *rec);
+static int64_t ngx_sentry_transaction_accept(ngx_http_request_t *r);
+static int64_t ngx_sentry_transaction_upgrade(ngx_http_request_t *r);
+
+
+ngx_int_t
+ngx_sentry_transaction_log(ngx_http_request_t *r)
+{
+    ngx_sentry_event_t  event;
+
+    if (r != r->main) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&event, sizeof(ngx_sentry_event_t));
+
+    event.request = r;
+    event.ctx = ngx_sentry_trail_ctx(r, 0);
+    event.conf = ngx_sentry_trail_place(r, event.ctx);
+
+    /* no preflights; and what was asked must have been understood */
+
+    if (!event.conf->traces || r->method == NGX_HTTP_OPTIONS
+        || r->unparsed_uri.len == 0)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_sentry_transaction_wanted(&event)) {
+        ngx_sentry_transaction_capture(&event);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
+{
+    snx_lost_t           why;
+    ngx_sentry_trace_t  *trace;
+
+    trace = ngx_sentry_trace_keep(event->request);
+
+    if (trace == NULL || trace->sampled < 0) {
+        return 0;
+    }
+
+    event->ctx = ngx_sentry_trail_ctx(event->request, 0);
+    event->route = trace->route;
+
+    if (trace->sampled == 0) {
+
+        switch (trace->why) {
+
+        case SNX_SAMPLE_ROUTE:
+            why = SNX_LOST_IGNORED;
+            break;
+
+        case SNX_SAMPLE_PRESSURE:
+            why = SNX_LOST_BACKPRESSURE;
+            break;
+
+        default:
+            why = SNX_LOST_SAMPLE_RATE;
+        }
+
+        ngx_sentry_transaction_lose(event, why, 1);
+
+        return 0;
+    }
+
+    if (ngx_sentry_capture_ignored(event->request, event->conf)) {
+        ngx_sentry_transaction_lose(event, SNX_LOST_IGNORED, 1);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* The spans are counted with it; transactions 0: it is counted already. */
+
+static void
+ngx_sentry_transaction_lose(ngx_sentry_event_t *event, snx_lost_t why,
+    ngx_uint_t transactions)
+{
+    snx_project_t  *project;
+
+    project = event->conf->dsn ? event->conf->dsn->project : NULL;
+
+    if (project == NULL) {
+        return;
+    }
+
+    if (transactions) {
+        snx_project_lose(project, why, SNX_CAT_TRANSACTION, transactions);
+    }
+
+    snx_project_lose(project, why, SNX_CAT_SPAN,
+                     ngx_sentry_transaction_spans(event));
+}
+
+
+/* The transaction itself counts as one. */
+
+static ngx_uint_t
+ngx_sentry_transaction_spans(ngx_sentry_event_t *event)
+{
+    ngx_uint_t                  i, n;
+    ngx_http_request_t         *r;
+    ngx_http_upstream_state_t  *state;
+
+    n = 1;
+    r = event->request;
+
+    if (r->upstream_states) {
+        state = r->upstream_states->elts;
+
+        for (i = 0; i < r->upstream_states->nelts; i++) {
+            n += (state[i].peer != NULL);
+        }
+    }
+
+    if (event->ctx && event->ctx->spans) {
+        n += ngx_min(event->ctx->spans->nsubrequests,
+                     NGX_SENTRY_SUBREQUESTS_MAX_N);
+    }
+
+    return n;
+}
+
+
+static void
+ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
+{
+    u_char                path[SNX_URL_MAX];
+    snx_project_t        *project;
+    snx_rec_writer_t      rec;
+    ngx_http_request_t   *r;
+    ngx_sentry_worker_t  *worker;
+
+    r = event->request;
+    worker = ngx_sentry_process_worker();
+    project = event->conf->dsn ? event->conf->dsn->project : NULL;
+
+    if (ngx_sentry_process_limited(project, SNX_CAT_TRANSACTION)) {
+        ngx_sentry_transaction_lose(event, SNX_LOST_RATELIMIT_BACKOFF, 0);
+        return;
+    }
+
+    if (!event->conf->named_route) {
+        event->path.data = path;
+        event->path.len = snx_route_path(ngx_sentry_request_target(r), path,
+                                         sizeof(path));
+    }
+
+    event->status = r->err_status ? r->err_status : r->headers_out.status;
+
+    ngx_sentry_process_id(worker, event->event_id, sizeof(event->event_id));
+    ngx_sentry_transaction_pack(worker, event, &rec);
+
+    if (ngx_sentry_process_put(worker, project, SNX_KIND_TRANSACTION, &rec)
+        != NGX_OK)
+    {
+        ngx_sentry_transaction_lose(event, SNX_LOST_QUEUE_OVERFLOW, 0);
+    }
+}
+
+
+static void
+ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    int64_t              upgrade;
+    ngx_http_request_t  *r;
+
+    r = event->request;
+    upgrade = ngx_sentry_transaction_upgrade(r);
+
+    ngx_sentry_process_record(worker, rec);
+
+    snx_rec_raw(rec, ngx_sentry_str(&event->conf->constants));
+
+    ngx_sentry_transaction_identity(event, upgrade, rec);
+    ngx_sentry_pack_transaction(event, rec);
+    ngx_sentry_request_line(event, rec);
+    ngx_sentry_transaction_marks(event, upgrade, rec);
+    ngx_sentry_pack_upstreams(event, rec);
+    ngx_sentry_trail_passes(event->ctx, rec);
+
+    ngx_sentry_subrequest_pack(event->ctx, rec);
+    ngx_sentry_pack_directives(event, rec);
+    ngx_sentry_pack_numbers(r, rec);
+
+    if (r->headers_in.content_length_n > 0) {
+        snx_rec_num(rec, SNX_F_BODY_SIZE, r->headers_in.content_length_n);
+    }
+
+    ngx_sentry_request_agent(event, rec);
+}
+
+
+static void
+ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
+    snx_rec_writer_t *rec)
+{
+    int64_t  start;
+
+    start = ((int64_t) event->request->start_sec * 1000
+             + (int64_t) event->request->start_msec) * 1000;
+
+    snx_rec_str(rec, SNX_F_EVENT_ID,
+                snx_str(event->event_id, sizeof(event->event_id)));
+    snx_rec_num(rec, SNX_F_START_US, start);
+    snx_rec_num(rec, SNX_F_TIMESTAMP_US,
+                ngx_sentry_transaction_end(event, start, upgrade));
+
+    if (event->status) {
+        snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
+    }
+
+    ngx_sentry_trace_pack(event->request, rec);
+}
+
+
+/*
+ * The clock for what ends now: the event loop's time has ms.  An upgraded
+ * connection was answered long ago, and so may be a request that waited for
+ * its mirrors.
+ */
+
+static int64_t
+ngx_sentry_transaction_end(ngx_sentry_event_t *event, int64_t start,
+    int64_t upgrade)
+{
+    int64_t           end;
+    struct timespec   ts;
+
+    end = upgrade;
+
+    if (end == 0 && event->request->done && event->ctx && event->ctx->spans
+        && event->ctx->spans->answered_us < ngx_sentry_trail_now())
+    {
+        end = event->ctx->spans->answered_us;
+    }
+
+    if (end == 0 && clock_gettime(CLOCK_REALTIME, &ts) == 0) {
+        end = (int64_t) ts.tv_sec * 1000000 + (int64_t) ts.tv_nsec / 1000;
+    }
+
+    return ngx_max(end, start);
+}
+
+
+static void
+ngx_sentry_transaction_marks(ngx_sentry_event_t *event, int64_t upgrade,
+    snx_rec_writer_t *rec)
+{
+    ngx_uint_t           i;
+    ngx_sentry_spans_t  *spans;
+
+    ngx_sentry_transaction_mark(SNX_AT_ACCEPT,
+                           ngx_sentry_transaction_accept(event->request),
+                           rec);
+
+    spans = event->ctx ? event->ctx->spans : NULL;
+
+    for (i = SNX_AT_PHASES; spans && i < SNX_AT_UPGRADE; i++) {
+        ngx_sentry_transaction_mark((snx_moment_t) i, spans->marks[i], rec);
+    }
+
+    ngx_sentry_transaction_mark(SNX_AT_UPGRADE, upgrade, rec);
+}
+
+
+static void
+ngx_sentry_transaction_mark(snx_moment_t moment, int64_t time_us,
+    snx_rec_writer_t *rec)
+{
+    snx_mark_t  mark;
+
+    if (time_us == 0) {
+        return;
+    }
+
+    ngx_memzero(&mark, sizeof(snx_mark_t));
+
+    mark.time_us = time_us;
+    mark.moment = (uint8_t) moment;
+
+    snx_rec_key(rec, SNX_F_MARK, snx_str(&mark, sizeof(mark)));
+}
+
+
+/* When the connection came, if this is its first request and it spoke TLS. */
+
+static int64_t
+ngx_sentry_transaction_accept(ngx_http_request_t *r)
+{
+#if (NGX_HTTP_SSL)
+    int64_t            accept, start;
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if (c->ssl == NULL || c->requests != 1) {
+        return 0;
+    }
+
+    start = ((int64_t) r->start_sec * 1000 + (int64_t) r->start_msec) * 1000;
+    accept = ngx_sentry_trail_now()
+             - (int64_t) (ngx_msec_int_t) (ngx_current_msec - c->start_time)
+               * 1000;
+
+    if (accept <= start && start - accept <= NGX_SENTRY_ACCEPT_MAX_MS * 1000)
+    {
+        return accept;
+    }
+#endif
+
+    return 0;
+}
+
+
+/* When the upstream's 101 came, after which the connection is a tunnel. */
+
+static int64_t
+ngx_sentry_transaction_upgrade(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS || u == NULL
+        || u->state == NULL || u->state->header_time == (ngx_msec_t) -1)
+    {
+        return 0;
+    }
+
+    return ngx_sentry_trail_now()
+           - ((int64_t) (ngx_msec_int_t) (ngx_current_msec - u->start_time)
+              - (int64_t) u->state->header_time) * 1000;
+}
