@@ -98,6 +98,12 @@ typedef struct {
 } ngx_sentry_route_t;
 
 
+/* A block of the configuration, and its files; only while that is read. */
+
+typedef struct ngx_sentry_place_s    ngx_sentry_place_t;
+typedef struct ngx_sentry_sources_s  ngx_sentry_sources_t;
+
+
 /* What the environment says; read once per configuration in the master. */
 
 typedef struct {
@@ -137,6 +143,7 @@ typedef struct {
     ngx_str_t                  events_constants;
     snx_scrub_t                events_scrub;
 
+    ngx_sentry_sources_t      *sources;    /* NULL: no text was needed */
     ngx_http_handler_pt        stub_status;
     ngx_cycle_t               *cycle;      /* while it is initialized */
     ngx_shm_zone_t            *zone;
@@ -203,6 +210,9 @@ typedef struct {
     ngx_str_t                  location;   /* name, empty at server level */
     ngx_str_t                  route;      /* the same, scrubbed */
     ngx_str_t                  baggage;    /* constant members of a trace */
+    ngx_sentry_place_t        *place;      /* NULL: at http level */
+    ngx_str_t                 *frames;     /* packed, server first */
+    ngx_uint_t                 nframes;
     unsigned                   named_route:1;  /* location names the route */
     unsigned                   reports:1;      /* there is somewhere to send */
     unsigned                   remember:1;     /* passes are of use */
@@ -524,6 +534,19 @@ ngx_int_t ngx_sentry_process_limited(snx_project_t *project,
 void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
     size_t len);
 double ngx_sentry_process_unit(ngx_sentry_worker_t *worker);
+
+
+/* ngx_sentry_place.c: where in the configuration a location stands */
+
+/* Where the block that is being opened begins. */
+ngx_int_t ngx_sentry_place_note(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf);
+
+/* Prepares the frames of a location whose settings are merged. */
+ngx_int_t ngx_sentry_place_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+    ngx_sentry_loc_conf_t *conf);
+
+void ngx_sentry_place_pack(ngx_sentry_loc_conf_t *conf,
+    snx_rec_writer_t *rec);
 
 
 /* ngx_sentry_pressure.c: fewer traces when they cannot be sent */

@@ -173,6 +173,10 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->slow_request = NGX_CONF_UNSET_MSEC;
     slcf->request_body = NGX_CONF_UNSET_SIZE;
 
+    if (ngx_sentry_place_note(cf, slcf) != NGX_OK) {
+        return NULL;
+    }
+
     return slcf;
 }
 
@@ -249,14 +253,15 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     conf->reports = !smcf->env.disabled
                     && (conf->dsn != NULL || smcf->spotlight.len != 0);
 
-    if (!conf->reports) {
-        return NGX_CONF_OK;
+    if (conf->reports
+        && (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
+            || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
+            || ngx_sentry_baggage_constants(cf, conf) != NGX_OK))
+    {
+        return NGX_CONF_ERROR;
     }
 
-    if (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_baggage_constants(cf, conf) != NGX_OK)
-    {
+    if (ngx_sentry_place_merge(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
