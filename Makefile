@@ -97,6 +97,17 @@ $(unit)/%_test: t/unit/%_test.c $(unit)/libsnx.a $(wildcard t/unit/*.h)
 	    $(unit)/libsnx.a $(unit_libs)
 
 
+# The sender alone, for t/bench/sender.
+
+build/bench/sender: $(build)/bench/sender
+
+$(build)/bench/sender: t/bench/sender.c $(unit)/libsnx.a \
+    $(wildcard t/unit/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE= $(unit_cflags) -o $@ $< \
+	    $(unit)/libsnx.a $(unit_libs)
+
+
 # Tests.  TESTS="t/foo.t ..." runs these alone; JOBS=1 one after the other.
 
 TESTS =
@@ -159,6 +170,6 @@ help:
 FORCE:
 
 .PHONY: all unit-build test unit asan tsan check fuzz bench install clean
-.PHONY: help FORCE
+.PHONY: help FORCE build/bench/sender
 .SECONDARY:
 .DELETE_ON_ERROR:
