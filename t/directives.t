@@ -147,6 +147,11 @@ my @bad = (
     [ server => 'sentry_tag off; sentry_tag a b',
       qr/"sentry_tag" directive follows "sentry_tag off"/ ],
 
+    [ server => join('; ', map { "sentry_tag t$_ v" } 1 .. 33),
+      '"sentry_tag" can be given at most 32 times in one place' ],
+    [ server => 'sentry_tag ' . 't' x 201 . ' v',
+      qr/"sentry_tag" name must be 1 to 200 letters, .*, got "t{201}"/ ],
+
     [ server => 'sentry_user name=x',
       '"sentry_user" takes id=, username=, email= and ip=, or "off", got'
       . ' "name=x"' ],
@@ -159,6 +164,33 @@ my @bad = (
       '"sentry_context" takes key=value pairs after the name, got "x"' ],
     [ server => 'sentry_context nginx a=b',
       qr/"sentry_context" cannot be named "nginx": the module fills that one/ ],
+
+    [ server => 'sentry_context c ' . join(' ', map { "k$_=v" } 1 .. 33),
+      '"sentry_context" takes at most 32 pairs in one place' ],
+
+    [ server => 'sentry_slow_request soon',
+      '"sentry_slow_request" must be a time from 1ms to 24h, or "off", got'
+      . ' "soon"' ],
+    [ server => 'sentry_slow_request 0',
+      qr/"sentry_slow_request" must be .*, got "0"/ ],
+    [ server => 'sentry_slow_request 25h',
+      qr/"sentry_slow_request" must be .*, got "25h"/ ],
+    [ server => 'sentry_slow_request 1s; sentry_slow_request off',
+      qr/"sentry_slow_request" directive is duplicate/ ],
+
+    map({ [ http => "sentry_event_limit $_",
+            '"sentry_event_limit" must be a rate from 1r/m to 10000r/s, or'
+            . ' "off" alone, got "' . (split)[0] . '"' ] }
+        qw( 30 r/m 0r/m 10001r/s -1r/s 1.5r/s 30r/h often ),
+        'off burst=10'),
+    map({ [ http => "sentry_event_limit 30r/m $_",
+            '"sentry_event_limit" burst must be burst=1 to burst=10000, got'
+            . qq( "$_") ] }
+        qw( burst=0 burst=10001 burst= burst=x nodelay )),
+    [ http => 'sentry_event_limit off; sentry_event_limit 1r/s',
+      qr/"sentry_event_limit" directive is duplicate/ ],
+    [ server => 'sentry_event_limit off',
+      qr/"sentry_event_limit" directive is not allowed here/ ],
 
     [ server => 'sentry_fingerprint 1 2 3 4 5 6 7 8 9',
       qr/"sentry_fingerprint" takes at most 8 values/ ],
@@ -256,6 +288,10 @@ my @good = (
       . ' sentry_timeout 5s; sentry_shutdown_timeout 0; sentry_compression off;'
       . ' sentry_proxy http://u:p@127.0.0.1:1; sentry_ssl_verify off' ],
     [ http => 'sentry_spotlight on; sentry_debug on' ],
+    [ location => 'sentry_slow_request 1ms' ],
+    [ location => 'sentry_slow_request off' ],
+    map({ [ http => "sentry_event_limit $_" ] }
+        'off', '1r/m', '10000r/s burst=10000', '30r/m burst=1'),
     [ http => 'sentry_spotlight http://127.0.0.1:8969/stream' ],
     [ location => 'sentry_status' ],
     [ location => 'sentry_test' ],

@@ -15,7 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use NginxTest;
 
-my $t = NginxTest->new()->plan(62);
+my $t = NginxTest->new()->plan(51);
 my $dead = dead_port();
 
 $t->sentry();
@@ -65,7 +65,7 @@ location /limited/ {
 
 location \@named { proxy_pass http://127.0.0.1:$dead; }
 location /named/ { try_files /nowhere \@named; }
-location /page/ { error_page 502 /page.html; proxy_pass http://127.0.0.1:$dead; }
+location /page/ { error_page 502 /page.html; proxy_pass http://127.0.0.1:$dead;}
 location = /page.html { return 200 page; }
 location /inc/ { include handler/*.inc; }
 location /lone/ { }
@@ -245,7 +245,7 @@ is($first->{transaction}, 'GET /plain/', 'the transaction is as before');
 
 # global directives come from nowhere
 
-my $out = `$t->{binary} -t -p @{[ $t->testdir() ]}/ -c nginx.conf \
-           -e stderr -g 'worker_priority 1;' 2>&1`;
+my $test = "$t->{binary} -t -p " . $t->testdir()
+           . "/ -c nginx.conf -e stderr -g 'worker_priority 1;' 2>&1";
 
-like($out, qr/test is successful/, 'with -g');
+like(`$test`, qr/test is successful/, 'with -g');

@@ -234,11 +234,11 @@ typedef struct {
 typedef struct {
     ngx_uint_t                 level;
     int64_t                    time_us;
-    ngx_str_t                 *peer;       /* upstream in use, NULL none */
-    ngx_uint_t                 npasses;    /* as of then */
-    ngx_uint_t                 ntries;     /* of the main request */
+    ngx_http_request_t        *request;    /* the main one, or a part */
+    ngx_uint_t                 number;     /* of its upstream try, 0 none */
+    ngx_uint_t                 npasses;    /* of the main request, as of */
+    ngx_uint_t                 ntries;     /* then; the last try's number */
     unsigned                   aside:1;    /* cannot be why it failed */
-    unsigned                   part:1;     /* of a subrequest */
     size_t                     len;
     u_char                     text[NGX_SENTRY_LINE_MAX];
 } ngx_sentry_line_t;

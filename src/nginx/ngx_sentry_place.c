@@ -54,8 +54,9 @@ static ngx_int_t ngx_sentry_place_frame(ngx_conf_t *cf,
 static ngx_int_t ngx_sentry_place_context(ngx_conf_t *cf,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_frame_t *frame,
     snx_frame_t *key, snx_text_t *value);
-static void ngx_sentry_place_path(ngx_sentry_loc_conf_t *conf,
-    ngx_str_t *file, size_t skip, snx_text_t *value);
+static ngx_int_t ngx_sentry_place_names(ngx_conf_t *cf,
+    ngx_sentry_loc_conf_t *conf, ngx_sentry_frame_t *frame,
+    snx_text_t *value);
 static size_t ngx_sentry_place_prefix(ngx_conf_t *cf, ngx_str_t *file);
 
 
@@ -357,9 +358,9 @@ ngx_sentry_place_frame(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf,
 
     key.line = (uint32_t) frame->line;
 
-    ngx_sentry_place_path(conf, frame->file,
-                          ngx_sentry_place_prefix(cf, frame->file), &value);
-    ngx_sentry_place_path(conf, frame->file, 0, &value);
+    if (ngx_sentry_place_names(cf, conf, frame, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     snx_text_add(&value, frame->function);
     snx_text_add(&value, snx_str("", 1));
@@ -420,21 +421,49 @@ ngx_sentry_place_context(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf,
 }
 
 
-/* With a NUL. */
+/* Short and long, each with a NUL; made once for all frames of a file. */
 
-static void
-ngx_sentry_place_path(ngx_sentry_loc_conf_t *conf, ngx_str_t *file,
-    size_t skip, snx_text_t *value)
+static ngx_int_t
+ngx_sentry_place_names(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf,
+    ngx_sentry_frame_t *frame, snx_text_t *value)
 {
-    char    buf[NGX_SENTRY_FRAME_NAME_MAX];
-    size_t  len;
+    char        buf[2 * NGX_SENTRY_FRAME_NAME_MAX + 2], *p;
+    size_t      skip;
+    ngx_str_t  *file, *names;
 
-    len = snx_scrub_path(&conf->scrub,
-                         snx_str(file->data + skip, file->len - skip), buf,
-                         sizeof(buf));
+    names = frame->source ? &frame->source->names : NULL;
 
-    snx_text_add(value, snx_str(buf, len));
-    snx_text_add(value, snx_str("", 1));
+    if (names && names->len) {
+        snx_text_add(value, ngx_sentry_str(names));
+        return NGX_OK;
+    }
+
+    file = frame->file;
+    skip = ngx_sentry_place_prefix(cf, file);
+
+    p = buf;
+    p += snx_scrub_path(&conf->scrub,
+                        snx_str(file->data + skip, file->len - skip), p,
+                        NGX_SENTRY_FRAME_NAME_MAX);
+    *p++ = '\0';
+
+    p += snx_scrub_path(&conf->scrub, ngx_sentry_str(file), p,
+                        NGX_SENTRY_FRAME_NAME_MAX);
+    *p++ = '\0';
+
+    snx_text_add(value, snx_str(buf, (size_t) (p - buf)));
+
+    if (names) {
+        names->data = ngx_pnalloc(cf->temp_pool, (size_t) (p - buf));
+        if (names->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        names->len = (size_t) (p - buf);
+        ngx_memcpy(names->data, buf, names->len);
+    }
+
+    return NGX_OK;
 }
 
 

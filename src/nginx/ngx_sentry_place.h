@@ -42,6 +42,7 @@ typedef struct {
     snx_conf_t                 conf;       /* n is 0: not readable */
     ngx_str_t                 *shown;      /* filtered, of each statement */
     ngx_str_t                 *frames;     /* packed, of each statement */
+    ngx_str_t                  names;      /* filtered, see snx_frame_t */
     ngx_uint_t                 number;     /* of the filter they are from */
 } ngx_sentry_source_t;
 

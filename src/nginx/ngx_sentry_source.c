@@ -218,6 +218,7 @@ ngx_sentry_source_filter(ngx_conf_t *cf, ngx_sentry_source_t *source,
 
     if (source->number != filter->number) {
         source->number = filter->number;
+        source->names.len = 0;
         ngx_memzero(source->shown, source->conf.n * sizeof(ngx_str_t));
         ngx_memzero(source->frames, source->conf.n * sizeof(ngx_str_t));
     }

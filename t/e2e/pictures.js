@@ -123,7 +123,7 @@ async function takeTimeout(chromium, sidecar, nginx) {
 
     for (const [tab, text] of [["details", "while reading"],
                                ["breadcrumbs", "upstream timed out"],
-                               ["contexts", "worker_pid"]]) {
+                               ["contexts", "RUNTIME"]]) {
         await page.value(
             `document.querySelector('a[href$="/${tab}"]').click()`);
         await page.until(

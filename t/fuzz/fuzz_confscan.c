@@ -45,7 +45,7 @@ static const char *const  plants[] = {
     "\nproxy_pass http://u:" MARK "@h/;\n",
     "\nif ($http_x_token = " MARK ") {\n",
     "\n# key " MARK "\n",
-    ";\nmap $a $session {\n default " MARK ";\n " MARK "a b;\n}\n",
+    "\n;\nmap $a $session {\n default " MARK ";\n " MARK "a b;\n}\n",
     "\nacme " MARK ";\n"
 };
 
