@@ -144,13 +144,13 @@ EOS
         client_body_temp_path $disk;
         proxy_pass http://127.0.0.1:$ok;
     }
-    location /off/refused/ { include off.conf; proxy_pass http://127.0.0.1:$dead; }
-    location /off/hang/ { include off.conf; proxy_pass http://127.0.0.1:$hang; }
-    location /off/close/ { include off.conf; proxy_pass http://127.0.0.1:$close; }
-    location /off/none/ { include off.conf; proxy_pass http://none; }
+    location /off/ {
+        sentry_breadcrumbs off;
+        location /off/refused/ { proxy_pass http://127.0.0.1:$dead; }
+        location /off/hang/ { proxy_pass http://127.0.0.1:$hang; }
+        location /off/close/ { proxy_pass http://127.0.0.1:$close; }
+    }
 EOL
-
-$t->write_file('off.conf', "sentry_breadcrumbs off;\n");
 
 END { system("umount -l $dir/disk 2>/dev/null") if $dir }
 

@@ -53,8 +53,10 @@ for my $i (1 .. 8) {
     fails("/loop/$i/", "rewrite ^ /loop/$i/ last;",
           'RedirectLoop', qr{"/loop/$i/"$});
 
-    $want{upstreams} .= "upstream retry$i { server 127.0.0.1:$dead2 max_fails=0;"
-                        . " server 127.0.0.1:$port{hang} backup max_fails=0; }\n";
+    $want{upstreams} .= "upstream retry$i {
+        server 127.0.0.1:$dead2 max_fails=0;
+        server 127.0.0.1:$port{hang} backup max_fails=0;
+    }\n";
 }
 
 my $upstreams = delete $want{upstreams};

@@ -81,6 +81,43 @@ my @bad = (
       qr/"sentry_sample_rate" must be .*, got "nan"/ ],
     [ server => 'sentry_sample_rate $nope', qr/unknown "nope" variable/ ],
 
+    [ server => 'sentry_traces_sample_rate 1.5',
+      '"sentry_traces_sample_rate" must be between 0 and 1, a variable or'
+      . ' "off", got "1.5"' ],
+    [ server => 'sentry_traces_sample_rate on',
+      qr/"sentry_traces_sample_rate" must be .*, got "on"/ ],
+    [ server => 'sentry_traces_sample_rate $nope',
+      qr/unknown "nope" variable/ ],
+    [ server => 'sentry_traces_sample_rate 1; sentry_traces_sample_rate off',
+      qr/"sentry_traces_sample_rate" directive is duplicate/ ],
+    [ server => 'sentry_inherit_sampling yes',
+      '"sentry_inherit_sampling" must be "on", "off" or a variable, got'
+      . ' "yes"' ],
+    [ server => 'sentry_inherit_sampling on; sentry_inherit_sampling on',
+      qr/"sentry_inherit_sampling" directive is duplicate/ ],
+    [ http => 'sentry_traces_limit 10',
+      '"sentry_traces_limit" must be from "1r/s" to "1000000r/s", or "off",'
+      . ' got "10"' ],
+    [ http => 'sentry_traces_limit 0r/s',
+      qr/"sentry_traces_limit" must be .*, got "0r\/s"/ ],
+    [ http => 'sentry_traces_limit 10r/m',
+      qr/"sentry_traces_limit" must be .*, got "10r\/m"/ ],
+    [ http => 'sentry_traces_limit 1000001r/s',
+      qr/"sentry_traces_limit" must be .*, got "1000001r\/s"/ ],
+    [ http => 'sentry_traces_limit 1r/s; sentry_traces_limit off',
+      qr/"sentry_traces_limit" directive is duplicate/ ],
+    [ server => 'sentry_traces_limit 1r/s',
+      qr/"sentry_traces_limit" directive is not allowed here/ ],
+    [ server => 'sentry_trace_context both',
+      '"sentry_trace_context" must be "ignore", "extract", "inject" or'
+      . ' "propagate", got "both"' ],
+    [ server => 'sentry_trace_context inject; sentry_trace_context inject',
+      qr/"sentry_trace_context" directive is duplicate/ ],
+    [ server => 'sentry_propagate_traceparent 1',
+      qr/invalid value "1" in "sentry_propagate_traceparent" directive/ ],
+    [ server => 'sentry_server_timing 1',
+      qr/invalid value "1" in "sentry_server_timing" directive/ ],
+
     [ server => 'sentry_route api',
       '"sentry_route" pattern must begin with "/", got "api"' ],
     [ server => 'sentry_route =',
@@ -110,6 +147,11 @@ my @bad = (
     [ server => 'sentry_tag off; sentry_tag a b',
       qr/"sentry_tag" directive follows "sentry_tag off"/ ],
 
+    [ server => join('; ', map { "sentry_tag t$_ v" } 1 .. 33),
+      '"sentry_tag" can be given at most 32 times in one place' ],
+    [ server => 'sentry_tag ' . 't' x 201 . ' v',
+      qr/"sentry_tag" name must be 1 to 200 letters, .*, got "t{201}"/ ],
+
     [ server => 'sentry_user name=x',
       '"sentry_user" takes id=, username=, email= and ip=, or "off", got'
       . ' "name=x"' ],
@@ -122,6 +164,33 @@ my @bad = (
       '"sentry_context" takes key=value pairs after the name, got "x"' ],
     [ server => 'sentry_context nginx a=b',
       qr/"sentry_context" cannot be named "nginx": the module fills that one/ ],
+
+    [ server => 'sentry_context c ' . join(' ', map { "k$_=v" } 1 .. 33),
+      '"sentry_context" takes at most 32 pairs in one place' ],
+
+    [ server => 'sentry_slow_request soon',
+      '"sentry_slow_request" must be a time from 1ms to 24h, or "off", got'
+      . ' "soon"' ],
+    [ server => 'sentry_slow_request 0',
+      qr/"sentry_slow_request" must be .*, got "0"/ ],
+    [ server => 'sentry_slow_request 25h',
+      qr/"sentry_slow_request" must be .*, got "25h"/ ],
+    [ server => 'sentry_slow_request 1s; sentry_slow_request off',
+      qr/"sentry_slow_request" directive is duplicate/ ],
+
+    map({ [ http => "sentry_event_limit $_",
+            '"sentry_event_limit" must be a rate from 1r/m to 10000r/s, or'
+            . ' "off" alone, got "' . (split)[0] . '"' ] }
+        qw( 30 r/m 0r/m 10001r/s -1r/s 1.5r/s 30r/h often ),
+        'off burst=10'),
+    map({ [ http => "sentry_event_limit 30r/m $_",
+            '"sentry_event_limit" burst must be burst=1 to burst=10000, got'
+            . qq( "$_") ] }
+        qw( burst=0 burst=10001 burst= burst=x nodelay )),
+    [ http => 'sentry_event_limit off; sentry_event_limit 1r/s',
+      qr/"sentry_event_limit" directive is duplicate/ ],
+    [ server => 'sentry_event_limit off',
+      qr/"sentry_event_limit" directive is not allowed here/ ],
 
     [ server => 'sentry_fingerprint 1 2 3 4 5 6 7 8 9',
       qr/"sentry_fingerprint" takes at most 8 values/ ],
@@ -192,6 +261,14 @@ my @good = (
     [ location => 'sentry_capture off' ],
     [ location => 'sentry_capture 5xx 404 429-431' ],
     [ location => 'sentry_sample_rate 0' ],
+    [ location => 'sentry_traces_sample_rate 0.001' ],
+    [ location => 'sentry_traces_sample_rate $arg_rate' ],
+    [ location => 'sentry_traces_sample_rate off' ],
+    [ location => 'sentry_inherit_sampling $arg_trust' ],
+    [ location => 'sentry_trace_context ignore;'
+      . ' sentry_propagate_traceparent on; sentry_server_timing on' ],
+    [ http => 'sentry_traces_limit 100r/s' ],
+    [ http => 'sentry_traces_limit off' ],
     [ location => 'sentry_sample_rate $arg_rate' ],
     [ server => 'sentry_route = /a name=a; sentry_route ^~ /b errors=0.5'
       . ' traces=0; sentry_route ~ ^/c drop; sentry_route ~* x$ drop=errors;'
@@ -211,6 +288,10 @@ my @good = (
       . ' sentry_timeout 5s; sentry_shutdown_timeout 0; sentry_compression off;'
       . ' sentry_proxy http://u:p@127.0.0.1:1; sentry_ssl_verify off' ],
     [ http => 'sentry_spotlight on; sentry_debug on' ],
+    [ location => 'sentry_slow_request 1ms' ],
+    [ location => 'sentry_slow_request off' ],
+    map({ [ http => "sentry_event_limit $_" ] }
+        'off', '1r/m', '10000r/s burst=10000', '30r/m burst=1'),
     [ http => 'sentry_spotlight http://127.0.0.1:8969/stream' ],
     [ location => 'sentry_status' ],
     [ location => 'sentry_test' ],

@@ -44,6 +44,15 @@ my @cases = (
       . ' errors 100%',
       { environment => 'staging', release => 'shop@1.2 (x)' } ],
 
+    [ 'traces', { SENTRY_DSN => $dsn, SENTRY_TRACES_SAMPLE_RATE => '0.125' },
+      '', '', "$prefix 1, environment \"production\", errors 100%,"
+      . ' traces 12.5%', { environment => 'production' } ],
+
+    [ 'traces switched off', { SENTRY_DSN => $dsn,
+        SENTRY_ENABLE_TRACING => 'false' }, 'sentry_traces_sample_rate 1;',
+      '', "$prefix 1, environment \"production\", errors 100%",
+      { environment => 'production' } ],
+
     [ 'directives win', { SENTRY_DSN => $t->dsn(2),
         SENTRY_ENVIRONMENT => 'staging', SENTRY_RELEASE => 'shop@1',
         SENTRY_SAMPLE_RATE => '0', SENTRY_DEBUG => 'on' },

@@ -23,7 +23,7 @@ for my $program (qw/ node npm /) {
         if system("command -v $program >/dev/null") != 0;
 }
 
-my @names = qw/ dead-port hang early-close app-500 return-503 too-large
+my @names = qw/ dead-port retried hang early-close app-500 return-503 too-large
     bad-request-line /;
 
 my $t = NginxTest->new();
@@ -42,8 +42,12 @@ $t->conf(
     sentry_tag request_id $request_id;
     sentry_user id=$arg_user ip=192.0.2.1;
     sentry_context shop cart=$arg_cart;
+    upstream two { server 127.0.0.1:%%PORT_8098%%;
+                   server 127.0.0.1:%%PORT_8099%% backup; }
 EOC
     location => [
+        '/two/ { error_page 502 @page; proxy_pass http://two; }',
+        '@page { rewrite ^ /closed/ last; }',
         "/dead/ { proxy_pass http://127.0.0.1:$dead; }",
         "/hang/ { proxy_pass http://127.0.0.1:$hang;"
             . ' proxy_read_timeout 200ms; }',
@@ -59,6 +63,7 @@ my %opt = (headers => { Authorization => 'Bearer x', Cookie => "a=b; c=\xff",
     'X-Bytes' => "\x80\x01\xe2\x82\xac" });
 
 http_get('/dead/12?user=7&cart=3&token=x', %opt);
+http_get('/two/');
 http_get("/hang/caf\xe9?user=%E2%82%AC", %opt);
 http_get('/close/', %opt);
 http_get('/app/0123456789abcdef', %opt);
@@ -74,7 +79,7 @@ $t->events(scalar @names);
 
 my %expected = map { $_ => 1 } ('502 GET /dead/', '504 GET /hang/',
     '502 GET /close/', '500 GET /app/', '503 GET /closed/',
-    '413 POST /upload/', '400 (unparsed request)');
+    '503 GET /two/', '413 POST /upload/', '400 (unparsed request)');
 my (@files, %seen);
 
 for my $envelope (@{$t->envelopes(project => 1)}) {

@@ -19,7 +19,7 @@ use FindBin;
 
 plan(skip_all => 'no python3') if system('python3 -V >/dev/null 2>&1') != 0;
 
-plan(tests => 6);
+plan(tests => 8);
 
 my $top = "$FindBin::Bin/..";
 my $dir = tempdir('ngx_sentry-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -44,6 +44,9 @@ my $out = `'$top/examples/quickstart/run' --once --look=receiver 2>&1`;
 is($?, 0, 'quick start') or diag($out);
 
 like($out, qr/6 of 6 issues arrived/, 'issues');
+like($out, qr/7 of 7 traces arrived/, 'traces');
+like($out, qr/^\ +0\.0\ +[\d.]+\ ms\ \ http\.server\ \ GET\ .*
+    \n\ +[\d.]+\ +[\d.]+\ ms\ \ \ \ http\.client\ /mx, 'spans');
 like($out, qr/token=\[Filtered\]/, 'redacted');
 unlike($out, qr/hunter2/, 'no secret printed');
 is(join(' ', glob "$dir/*"), '', 'no file left');

@@ -86,8 +86,9 @@ is_deeply([ sort keys %{$json->{sender}} ],
 is_deeply(project(1), {
     project => '127.0.0.1:' . $t->{sentry}->port() . '/1',
     reachable => JSON::PP::true(), captured => { error => 0 },
-    delivered => { error => 0 }, lost => {}, bytes_sent => 0, requests => 0,
-    held_back_untold => 0, retries => 0, rate_limits_ms => {}, last_error => undef,
+    delivered => { error => 0 }, lost => {}, held_back_untold => 0,
+    bytes_sent => 0, requests => 0, retries => 0, rate_limits_ms => {},
+    last_error => undef,
 }, 'a project before traffic');
 is_deeply([ grep { /#/ } map { $_->{project} } @{$json->{projects}} ],
           [ '127.0.0.1:' . $t->{sentry}->port() . '/2 #2' ],

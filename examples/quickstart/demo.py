@@ -2,8 +2,8 @@
 #
 # Copyright (C) ngx_sentry authors
 #
-# Makes the requests of the quick start, waits until their issues have
-# arrived and prints them.
+# Makes the requests of the quick start, waits until their issues and traces
+# have arrived and prints them.
 #
 #   demo.py NGINX_PORT LOOK_PORT            exits 0 when all is as it should be
 #   demo.py NGINX_PORT LOOK_PORT TEXT       then prints TEXT, and what arrives
@@ -21,7 +21,7 @@ import time
 
 import receiver
 
-ARRIVE_S = 20       # the issues must be there by then
+ARRIVE_S = 20       # all must be there by then
 RESTART_S = 15      # the application must be back by then
 
 SECRET = 'hunter2-planted'
@@ -30,20 +30,25 @@ SECRET = 'hunter2-planted'
 class Case:
     """A request, the answer that nginx gives, the cause its issue names."""
 
-    def __init__(self, path, status, note, cause=None, headers=None):
+    def __init__(self, path, status, note, cause=None, headers=None,
+                 traced=True):
         self.path = path
         self.status = status
         self.note = note
         self.cause = cause
         self.headers = headers or {}
-        self.event = None
+        self.traced = traced
 
-    def is_about(self, event):
-        url = (event.get('request') or {}).get('url', '')
-        response = (event.get('contexts') or {}).get('response') or {}
+    def is_about(self, payload):
+        """Of its event, and of its transaction."""
+        url = (payload.get('request') or {}).get('url', '')
+        response = (payload.get('contexts') or {}).get('response') or {}
 
         return (url.endswith(self.path.split('?')[0])
                 and response.get('status_code') == self.status)
+
+    def __str__(self):
+        return f'GET {self.path.split("?")[0]}'
 
 
 CASES = [
@@ -57,7 +62,8 @@ CASES = [
          'nobody there; a token and a password sent', 'refused',
          {'Authorization': f'Bearer {SECRET}', 'X-Api-Key': SECRET,
           'Cookie': f'session={SECRET}'}),
-    Case('/health?ready=no', 503, 'a failing health check: not an issue'),
+    Case('/health?ready=no', 503, 'a failing health check: nothing of it',
+         traced=False),
     Case('/die', 502, 'the application exits', 'prematurely closed'),
     Case('/orders/43', 502, 'while it is dead', 'refused'),
 ]
@@ -75,8 +81,9 @@ def get(port, path, headers):
     return response.status
 
 
-def listen(port, events):
-    """Puts every event the place to look has, and will have, into events."""
+def listen(port, arrived):
+    """Puts all issues and traces the place to look has, and will have, there.
+    """
     connection = http.client.HTTPConnection('127.0.0.1', port)
     connection.request('GET', '/stream',
                        headers={'Accept': 'text/event-stream'})
@@ -90,14 +97,14 @@ def listen(port, events):
 
         elif not line and data:
             for item, payload in json.loads(data)[1]:
-                if item.get('type') == 'event':
-                    events.put(payload)
+                if item.get('type') in receiver.SHOWN:
+                    arrived.put(payload)
             data = ''
 
 
-def next_event(events, deadline):
+def next_of(arrived, deadline):
     try:
-        return events.get(timeout=max(0.01, deadline - time.monotonic()))
+        return arrived.get(timeout=max(0.01, deadline - time.monotonic()))
 
     except queue.Empty:
         return None
@@ -129,42 +136,46 @@ def make_requests(port):
     return failures
 
 
-def collect(events):
-    """Waits for the issue of every case, prints them, returns what is wrong."""
-    waiting = [case for case in CASES if case.cause]
-    expected = len(waiting)
+def collect(arrived):
+    """Waits for the issue and the trace of every case, prints them, returns
+    what is wrong."""
+    issues = [case for case in CASES if case.cause]
+    traces = [case for case in CASES if case.traced]
+    expected = len(issues), len(traces)
+    texts = []
     failures = []
     deadline = time.monotonic() + ARRIVE_S
 
     print('\nIssues that arrived\n')
 
-    while waiting:
-        event = next_event(events, deadline)
+    while issues or traces:
+        payload = next_of(arrived, deadline)
 
-        if event is None:
-            failures += [f'no issue arrived for GET {case.path.split("?")[0]}'
-                         for case in waiting]
+        if payload is None:
+            failures += [f'no issue arrived for {case}' for case in issues]
+            failures += [f'no trace arrived for {case}' for case in traces]
             break
 
-        failures += judge(event, waiting)
+        if receiver.is_trace(payload):
+            failures += judge_trace(payload, traces)
+            texts.append(receiver.as_text(payload))
 
-    print(f'{expected - len(waiting)} of {expected} issues arrived.')
+        else:
+            failures += judge(payload, issues)
+
+    print(f'{expected[0] - len(issues)} of {expected[0]} issues arrived.')
+    print('\nTraces that arrived: begin, length, span\n')
+    print(*texts, sep='\n\n')
+    print(f'\n{expected[1] - len(traces)} of {expected[1]} traces arrived.')
 
     return failures
 
 
 def judge(event, waiting):
     title, rows = receiver.describe(event)
-    text = json.dumps(event)
-    failures = []
+    failures = common(event, title)
 
     print(receiver.as_text(event), '', sep='\n', flush=True)
-
-    if SECRET in text:
-        failures.append(f'a secret left the server in {title}')
-
-    if '/health' in text:
-        failures.append('the health check became an issue')
 
     case = next((c for c in waiting if c.is_about(event)), None)
 
@@ -182,6 +193,36 @@ def judge(event, waiting):
     return failures
 
 
+def judge_trace(transaction, waiting):
+    title = transaction.get('transaction')
+    failures = common(transaction, title)
+    case = next((c for c in waiting if c.is_about(transaction)), None)
+
+    if case is None:
+        return failures + [f'unexpected trace: {title}']
+
+    waiting.remove(case)
+
+    if all(op != 'http.client'
+           for _, op, *_ in receiver.waterfall(transaction)):
+        failures.append(f'{title}: no span of the upstream')
+
+    return failures
+
+
+def common(payload, title):
+    text = json.dumps(payload)
+    failures = []
+
+    if SECRET in text:
+        failures.append(f'a secret left the server in {title}')
+
+    if '/health' in text:
+        failures.append(f'the health check arrived as {title}')
+
+    return failures
+
+
 def shown_as_filtered(event, names):
     headers = event['request'].get('headers') or {}
     pairs = headers.items() if isinstance(headers, dict) else headers
@@ -191,11 +232,11 @@ def shown_as_filtered(event, names):
 
 
 def main(nginx_port, look_port, text=None):
-    events = queue.SimpleQueue()
-    threading.Thread(target=listen, args=(look_port, events),
+    arrived = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(look_port, arrived),
                      daemon=True).start()
 
-    failures = make_requests(nginx_port) + collect(events)
+    failures = make_requests(nginx_port) + collect(arrived)
 
     for failure in failures:
         print(f'FAILED: {failure}')
@@ -206,7 +247,7 @@ def main(nginx_port, look_port, text=None):
     print(text, flush=True)
 
     while True:
-        print(receiver.as_text(events.get()), '', sep='\n', flush=True)
+        print(receiver.as_text(arrived.get()), '', sep='\n', flush=True)
 
 
 if __name__ == '__main__':

@@ -4,8 +4,8 @@
 #
 # A place to look when Spotlight cannot run: takes Sentry envelopes on the
 # loopback interface, refuses malformed ones, keeps the last 500 in memory,
-# prints each issue and lists them on a page.  Standard library only; stores
-# nothing and calls nobody.
+# prints each issue and each trace and lists them on a page.  Standard library
+# only; stores nothing and calls nobody.
 #
 #   receiver.py PORT
 #
@@ -22,10 +22,12 @@ import re
 import sys
 import threading
 import zlib
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 KEEP = 500                      # envelopes
 BODY_MAX = 4 * 1024 * 1024      # bytes, as sent and inflated
+SHOWN = ('event', 'transaction')
 
 
 class Malformed(Exception):
@@ -120,6 +122,7 @@ def describe(event):
             ('request', _request(event.get('request') or {})),
             ('location', _one(nginx.get('location')))]
 
+    rows += [('place', place) for place in _places(event)]
     rows += [('upstream', u) for u in _upstreams(nginx)]
 
     headers = (event.get('request') or {}).get('headers') or {}
@@ -127,7 +130,8 @@ def describe(event):
     rows += [('header', f'{k}: {v}') for k, v in pairs]
 
     crumbs = (event.get('breadcrumbs') or {}).get('values') or []
-    rows += [('log', f'{c.get("level")}: {c.get("message")}') for c in crumbs]
+    rows += [('log', f'{c.get("level")}: {c["message"]}') for c in crumbs
+             if c.get('category') == 'nginx.error_log']
 
     tags = event.get('tags') or {}
     pairs = tags.items() if isinstance(tags, dict) else tags
@@ -146,6 +150,15 @@ def _cause(event):
 
     entry = event.get('logentry') or {}
     return entry.get('formatted') or entry.get('message') or ''
+
+
+def _places(event):
+    """Of the configuration: the directive, its location, its server."""
+    values = (event.get('exception') or {}).get('values') or [{}]
+    frames = (values[-1].get('stacktrace') or {}).get('frames') or []
+
+    return [f'{frame.get("filename")}:{frame.get("lineno")}'
+            f'  {frame.get("function")}' for frame in reversed(frames)]
 
 
 def _request(request):
@@ -171,6 +184,58 @@ def _one(value):
     return '' if value is None else str(value)
 
 
+def is_trace(payload):
+    return payload.get('type') == 'transaction'
+
+
+# A transaction as its spans, each after its parent, in the order of time:
+# [(depth, op, text, ms from the start of the first, ms long)...].
+
+def waterfall(transaction):
+    context = (transaction.get('contexts') or {}).get('trace') or {}
+    root = {**context, 'description': transaction.get('transaction'),
+            'start_timestamp': transaction.get('start_timestamp'),
+            'timestamp': transaction.get('timestamp')}
+    children = collections.defaultdict(list)
+    rows = []
+
+    for span in transaction.get('spans') or []:
+        children[span.get('parent_span_id')].append(span)
+
+    def add(span, depth):
+        start = _ms(span.get('start_timestamp'))
+        rows.append((depth, _one(span.get('op')),
+                     _one(span.get('description')),
+                     start - first, _ms(span.get('timestamp')) - start))
+
+        for child in sorted(children.pop(span.get('span_id'), []),
+                            key=lambda s: _ms(s.get('start_timestamp'))):
+            add(child, depth + 1)
+
+    first = _ms(root['start_timestamp'])
+    add(root, 0)
+
+    return rows
+
+
+def _ms(time):
+    """Of seconds, or of an RFC 3339 text."""
+    if isinstance(time, str):
+        time = datetime.fromisoformat(time.replace('Z', '+00:00')).timestamp()
+
+    return 1000 * (time or 0)
+
+
+def trace_as_text(transaction):
+    lines = []
+
+    for depth, op, text, start, length in waterfall(transaction):
+        name = printable(f'{"  " * depth}{op}  {text}')
+        lines.append(f'{start:10.1f} {length:9.1f} ms  {name}')
+
+    return '\n'.join(lines)
+
+
 # Control characters of a request must not reach the reader's terminal.
 
 def printable(text):
@@ -178,6 +243,9 @@ def printable(text):
 
 
 def as_text(event):
+    if is_trace(event):
+        return trace_as_text(event)
+
     title, rows = describe(event)
     lines = [printable(title)]
     lines += [f'    {name:<9} {printable(text)}' for name, text in rows]
@@ -211,18 +279,18 @@ class Store:
         with self.lock:
             self.listeners.discard(q)
 
-    def events(self):
+    def shown(self):
         with self.lock:
             kept = list(self.kept)
         return [payload for _, items in kept for item, payload in items
-                if item['type'] == 'event']
+                if item['type'] in SHOWN]
 
 
 STORE = Store()
 
 PAGE = '''<!doctype html>
 <meta charset="utf-8"><meta http-equiv="refresh" content="3">
-<title>%(n)d issues</title>
+<title>%(issues)d issues, %(traces)d traces</title>
 <style>
 body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 60em }
 section { border: 1px solid #bbb; border-radius: 4px; margin: 1em 0;
@@ -230,24 +298,44 @@ section { border: 1px solid #bbb; border-radius: 4px; margin: 1em 0;
 h2 { font-size: 1.1em } th { text-align: left; vertical-align: top;
 padding-right: 1.5em; font-weight: normal; color: #666 }
 td { font-family: monospace; overflow-wrap: anywhere }
+.trace td { white-space: pre } .trace td + td { width: 40%% }
+i { display: block; height: .8em; min-width: 2px; background: #6a5fc1 }
 </style>
-<h1>%(n)d issues from nginx, newest first</h1>
+<h1>%(issues)d issues and %(traces)d traces from nginx, newest first</h1>
 %(sections)s
 '''
 
 
 def page():
-    sections = []
+    shown = STORE.shown()
+    traces = sum(map(is_trace, shown))
+    sections = [trace_section(payload) if is_trace(payload)
+                else event_section(payload) for payload in reversed(shown)]
 
-    for event in reversed(STORE.events()):
-        title, rows = describe(event)
-        cells = ''.join(f'<tr><th>{html.escape(name)}<td>{html.escape(text)}'
-                        for name, text in rows)
-        sections.append(f'<section><h2>{html.escape(title)}</h2>'
-                        f'<table>{cells}</table></section>')
-
-    return PAGE % {'n': len(sections),
+    return PAGE % {'issues': len(shown) - traces, 'traces': traces,
                    'sections': '\n'.join(sections) or 'Nothing yet.'}
+
+
+def event_section(event):
+    title, rows = describe(event)
+    cells = ''.join(f'<tr><th>{html.escape(name)}<td>{html.escape(text)}'
+                    for name, text in rows)
+
+    return (f'<section><h2>{html.escape(title)}</h2>'
+            f'<table>{cells}</table></section>')
+
+
+def trace_section(transaction):
+    spans = waterfall(transaction)
+    percent = 100 / max(spans[0][4], 0.001)
+    cells = ''.join(
+        f'<tr><td>{"  " * depth}{html.escape(f"{op}  {text}")}'
+        f'<td><i style="margin-left:{start * percent:.2f}%;'
+        f'width:{length * percent:.2f}%"></i><th>{length:.1f} ms'
+        for depth, op, text, start, length in spans)
+
+    return (f'<section class="trace"><h2>{html.escape(spans[0][2])}</h2>'
+            f'<table width="100%">{cells}</table></section>')
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -270,7 +358,7 @@ class Receiver(BaseHTTPRequestHandler):
         STORE.add(envelope)
 
         for item, payload in envelope[1]:
-            if item['type'] == 'event':
+            if item['type'] in SHOWN:
                 print(as_text(payload), '', sep='\n', flush=True)
 
         self.answer(200, 'application/json',

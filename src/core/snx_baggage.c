@@ -325,6 +325,36 @@ snx_baggage_put(snx_baggage_t *b, const char *key, snx_str_t value)
 }
 
 
+int
+snx_baggage_put_plain(snx_baggage_t *b, snx_str_t key, snx_str_t value)
+{
+    size_t          need;
+    unsigned char  *p;
+
+    need = (b->len != 0) + SNX_BAGGAGE_PREFIX_LEN + key.len + 1 + value.len;
+
+    if (need > b->cap - b->len) {
+        return 0;
+    }
+
+    p = b->data + b->len;
+    b->len += need;
+
+    if (p != b->data) {
+        *p++ = ',';
+    }
+
+    memcpy(p, SNX_BAGGAGE_PREFIX, SNX_BAGGAGE_PREFIX_LEN);
+    p += SNX_BAGGAGE_PREFIX_LEN;
+    memcpy(p, key.data, key.len);
+    p += key.len;
+    *p++ = '=';
+    memcpy(p, value.data, value.len);
+
+    return 1;
+}
+
+
 void
 snx_baggage_drop(snx_baggage_t *b, const char *key)
 {

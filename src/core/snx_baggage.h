@@ -59,8 +59,12 @@ void snx_baggage_init(snx_baggage_t *b, void *buf, size_t cap);
 /* Appends a member, or several: 1, or 0 when there is no room. */
 int snx_baggage_add(snx_baggage_t *b, snx_str_t text);
 
-/* Appends "sentry-key=value", the value percent-encoded; 1 or 0. */
+/*
+ * Appends "sentry-key=value", the value percent-encoded; 1 or 0.  The other
+ * one is for values that need none: digits, letters, "-", "_", ".", "~".
+ */
 int snx_baggage_put(snx_baggage_t *b, const char *key, snx_str_t value);
+int snx_baggage_put_plain(snx_baggage_t *b, snx_str_t key, snx_str_t value);
 
 /* As put, instead of an earlier member of that key. */
 int snx_baggage_set(snx_baggage_t *b, const char *key, snx_str_t value);

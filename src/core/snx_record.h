@@ -217,11 +217,16 @@ typedef struct {
 } snx_cause_field_t;
 
 
-/* Value: "file\0function\0context line". */
+/*
+ * Value: "file\0full name\0function\0", then the lines around the one that
+ * is meant, each with a NUL; what is missing at the end is not known.
+ */
 
 typedef struct {
-    uint32_t   line;
-    uint32_t   reserved;
+    uint32_t   line;           /* from 1, 0: not known */
+    uint8_t    lines;
+    uint8_t    before;         /* of them stand before the one */
+    uint8_t    reserved[2];
 } snx_frame_t;
 
 

@@ -73,10 +73,28 @@ static const snx_str_t  snx_scrub_users[] = {
 };
 
 
-/* First characters of the terms above: "2", "_" and a..x. */
+/* Of each first character of a term the second ones, a bit each. */
 
-static const uint32_t  snx_scrub_first[] = {
-    0x00000000, 0x00040000, 0x80000000, 0x011dee0e
+#define snx_scrub_bit(c)  (1u << ((c) & 0x1f))
+
+static const uint32_t  snx_scrub_second[128] = {
+    ['2'] = snx_scrub_bit('f'),
+    ['_'] = snx_scrub_bit('_'),
+    ['a'] = snx_scrub_bit('p')|snx_scrub_bit('u'),
+    ['b'] = snx_scrub_bit('e'),
+    ['c'] = snx_scrub_bit('o')|snx_scrub_bit('r')|snx_scrub_bit('s'),
+    ['i'] = snx_scrub_bit('d'),
+    ['j'] = snx_scrub_bit('w'),
+    ['k'] = snx_scrub_bit('e'),
+    ['m'] = snx_scrub_bit('f'),
+    ['n'] = snx_scrub_bit('o'),
+    ['o'] = snx_scrub_bit('i')|snx_scrub_bit('t'),
+    ['p'] = snx_scrub_bit('a')|snx_scrub_bit('k')|snx_scrub_bit('w'),
+    ['r'] = snx_scrub_bit('e'),
+    ['s'] = snx_scrub_bit('a')|snx_scrub_bit('e')|snx_scrub_bit('i')
+            |snx_scrub_bit('s'),
+    ['t'] = snx_scrub_bit('o'),
+    ['x'] = snx_scrub_bit('s')
 };
 
 
@@ -187,7 +205,7 @@ snx_scrub_term(const snx_scrub_t *scrub, unsigned char prev,
 {
     size_t         i, n;
     unsigned       flags;
-    unsigned char  c, lower, last;
+    unsigned char  c, lower, last, second;
 
     flags = 0;
     last = 0;
@@ -198,12 +216,16 @@ snx_scrub_term(const snx_scrub_t *scrub, unsigned char prev,
         }
     }
 
-    (void) snx_scrub_char(p, end, &c);
+    n = snx_scrub_char(p, end, &c);
     lower = snx_scrub_lower(c);
 
-    if (lower >= 128
-        || !(snx_scrub_first[lower >> 5] & (1u << (lower & 0x1f))))
-    {
+    if (lower >= 128 || snx_scrub_second[lower] == 0 || p + n == end) {
+        return flags;
+    }
+
+    (void) snx_scrub_char(p + n, end, &second);
+
+    if (!(snx_scrub_second[lower] & snx_scrub_bit(second))) {
         return flags;
     }
 

@@ -3,6 +3,7 @@
  * Copyright (C) ngx_sentry authors
  *
  * Filters JSON.  One pass, no recursion: what is open is a bit per level.
+ * Strings and numbers are read in snx_scrub_json_scan.c.
  * The grammar is checked to the last byte, since what is read otherwise by
  * the application may hide a secret; then nothing of the document is kept.
  */
@@ -52,11 +53,6 @@ static snx_rc_t snx_scrub_json_open(snx_scrub_json_t *j);
 static snx_rc_t snx_scrub_json_close(snx_scrub_json_t *j);
 static snx_rc_t snx_scrub_json_key(snx_scrub_json_t *j);
 static snx_rc_t snx_scrub_json_value(snx_scrub_json_t *j);
-static snx_rc_t snx_scrub_json_string(snx_scrub_json_t *j, snx_str_t *raw,
-    size_t *len);
-static size_t snx_scrub_json_escape(const unsigned char *p,
-    const unsigned char *end, unsigned char *out, size_t *n);
-static int snx_scrub_json_number(snx_str_t s);
 static void snx_scrub_json_text(snx_scrub_json_t *j, snx_str_t raw,
     size_t len);
 
@@ -262,12 +258,20 @@ snx_scrub_json_naming(snx_str_t key)
 
 
 static snx_rc_t
+snx_scrub_json_read(snx_scrub_json_t *j, snx_str_t *raw, size_t *len)
+{
+    return snx_scrub_json_string(&j->p, j->end, j->text, sizeof(j->text), raw,
+                                 len);
+}
+
+
+static snx_rc_t
 snx_scrub_json_key(snx_scrub_json_t *j)
 {
     size_t     len;
     snx_str_t  raw;
 
-    if (*j->p != '"' || snx_scrub_json_string(j, &raw, &len) != SNX_OK) {
+    if (*j->p != '"' || snx_scrub_json_read(j, &raw, &len) != SNX_OK) {
         return SNX_INVALID;
     }
 
@@ -330,7 +334,7 @@ snx_scrub_json_value(snx_scrub_json_t *j)
     p = j->p;
 
     if (*p == '"') {
-        if (snx_scrub_json_string(j, &raw, &len) != SNX_OK) {
+        if (snx_scrub_json_read(j, &raw, &len) != SNX_OK) {
             return SNX_INVALID;
         }
 
@@ -370,189 +374,6 @@ snx_scrub_json_value(snx_scrub_json_t *j)
     j->state = SNX_JSON_NEXT;
 
     return SNX_OK;
-}
-
-
-/* A number, true, false or null. */
-
-static int
-snx_scrub_json_number(snx_str_t s)
-{
-    const unsigned char  *p, *end, *digits;
-
-    if (snx_scrub_is(s, "true") || snx_scrub_is(s, "false")
-        || snx_scrub_is(s, "null"))
-    {
-        return s.data[0] >= 'a';
-    }
-
-    p = s.data;
-    end = p + s.len;
-    p += (p < end && *p == '-');
-
-    for (digits = p; p < end && snx_scrub_digit(*p); p++) { /* void */ }
-
-    if (p == digits || (*digits == '0' && p - digits > 1)) {
-        return 0;
-    }
-
-    if (p < end && *p == '.') {
-        for (digits = ++p; p < end && snx_scrub_digit(*p); p++) { /* void */ }
-
-        if (p == digits) {
-            return 0;
-        }
-    }
-
-    if (p < end && (*p == 'e' || *p == 'E')) {
-        p++;
-        p += (p < end && (*p == '-' || *p == '+'));
-
-        for (digits = p; p < end && snx_scrub_digit(*p); p++) { /* void */ }
-
-        if (p == digits) {
-            return 0;
-        }
-    }
-
-    return p == end;
-}
-
-
-/*
- * Reads the string at p: raw is what stands between its quotes, j->text and
- * len what it means.
- */
-
-static snx_rc_t
-snx_scrub_json_string(snx_scrub_json_t *j, snx_str_t *raw, size_t *len)
-{
-    size_t                n, used;
-    const unsigned char  *start;
-
-    start = ++j->p;
-    *len = 0;
-
-    while (j->p < j->end && *j->p != '"') {
-
-        if (*j->p < ' ' || *len + 4 > sizeof(j->text)) {
-            return SNX_INVALID;
-        }
-
-        if (*j->p != '\\') {
-            j->text[(*len)++] = *j->p++;
-            continue;
-        }
-
-        used = snx_scrub_json_escape(j->p, j->end, j->text + *len, &n);
-
-        if (used == 0) {
-            return SNX_INVALID;
-        }
-
-        j->p += used;
-        *len += n;
-    }
-
-    if (j->p == j->end) {
-        return SNX_INVALID;
-    }
-
-    *raw = snx_str(start, (size_t) (j->p - start));
-    j->p++;
-
-    return SNX_OK;
-}
-
-
-/* Four hexadecimal digits; -1 when there are none. */
-
-static int
-snx_scrub_json_hex(const unsigned char *p, const unsigned char *end)
-{
-    unsigned char  b[2];
-
-    if (end - p < 4 || !snx_text_unhex(snx_str(p, 4), b, 2)) {
-        return -1;
-    }
-
-    return b[0] << 8 | b[1];
-}
-
-
-/*
- * What the escape at p means, as n bytes of UTF-8; returns how many bytes it
- * takes, 0: invalid.  Half a pair of surrogates reads "?".
- */
-
-static size_t
-snx_scrub_json_escape(const unsigned char *p, const unsigned char *end,
-    unsigned char *out, size_t *n)
-{
-    int          c, low;
-    size_t       used;
-    const char  *at;
-
-    static const char  escapes[] = "\"\\/bfnrt";
-    static const char  meanings[] = "\"\\/\b\f\n\r\t";
-
-    if (end - p < 2) {
-        return 0;
-    }
-
-    at = p[1] == '\0' ? NULL : strchr(escapes, p[1]);
-
-    if (at != NULL) {
-        *out = (unsigned char) meanings[at - escapes];
-        *n = 1;
-        return 2;
-    }
-
-    c = p[1] == 'u' ? snx_scrub_json_hex(p + 2, end) : -1;
-
-    if (c == -1) {
-        return 0;
-    }
-
-    used = 6;
-
-    if (c >= 0xd800 && c <= 0xdfff) {
-        low = end - p >= 8 && p[6] == '\\' && p[7] == 'u'
-              ? snx_scrub_json_hex(p + 8, end) : -1;
-
-        if (c <= 0xdbff && low >= 0xdc00 && low <= 0xdfff) {
-            c = 0x10000 + ((c & 0x3ff) << 10 | (low & 0x3ff));
-            used = 12;
-
-        } else {
-            c = '?';
-        }
-    }
-
-    if (c < 0x80) {
-        out[0] = (unsigned char) c;
-        *n = 1;
-
-    } else if (c < 0x800) {
-        out[0] = (unsigned char) (0xc0 | c >> 6);
-        out[1] = (unsigned char) (0x80 | (c & 0x3f));
-        *n = 2;
-
-    } else if (c < 0x10000) {
-        out[0] = (unsigned char) (0xe0 | c >> 12);
-        out[1] = (unsigned char) (0x80 | (c >> 6 & 0x3f));
-        out[2] = (unsigned char) (0x80 | (c & 0x3f));
-        *n = 3;
-
-    } else {
-        out[0] = (unsigned char) (0xf0 | c >> 18);
-        out[1] = (unsigned char) (0x80 | (c >> 12 & 0x3f));
-        out[2] = (unsigned char) (0x80 | (c >> 6 & 0x3f));
-        out[3] = (unsigned char) (0x80 | (c & 0x3f));
-        *n = 4;
-    }
-
-    return used;
 }
 
 

@@ -442,4 +442,21 @@ const unsigned char *snx_scrub_pair_quote(snx_scrub_text_t *t,
     const unsigned char *p);
 
 
+/*
+ * JSON (snx_scrub_json_scan.c).
+ */
+
+/* Whether s is a number, true, false or null. */
+int snx_scrub_json_number(snx_str_t s);
+
+/*
+ * Reads the string whose quote is at *pos, and moves *pos behind it: raw is
+ * what stands between its quotes, text and len what it means.  SNX_INVALID
+ * when it is none, or longer than cap.
+ */
+snx_rc_t snx_scrub_json_string(const unsigned char **pos,
+    const unsigned char *end, unsigned char *text, size_t cap, snx_str_t *raw,
+    size_t *len);
+
+
 #endif /* SNX_SCRUB_PARTS_H_INCLUDED */

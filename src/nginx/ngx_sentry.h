@@ -98,6 +98,12 @@ typedef struct {
 } ngx_sentry_route_t;
 
 
+/* A block of the configuration, and its files; only while that is read. */
+
+typedef struct ngx_sentry_place_s    ngx_sentry_place_t;
+typedef struct ngx_sentry_sources_s  ngx_sentry_sources_t;
+
+
 /* What the environment says; read once per configuration in the master. */
 
 typedef struct {
@@ -137,6 +143,7 @@ typedef struct {
     ngx_str_t                  events_constants;
     snx_scrub_t                events_scrub;
 
+    ngx_sentry_sources_t      *sources;    /* NULL: no text was needed */
     ngx_http_handler_pt        stub_status;
     ngx_cycle_t               *cycle;      /* while it is initialized */
     ngx_shm_zone_t            *zone;
@@ -202,6 +209,9 @@ typedef struct {
     ngx_str_t                  constants;  /* packed fields of each record */
     ngx_str_t                  location;   /* name, empty at server level */
     ngx_str_t                  baggage;    /* constant members of a trace */
+    ngx_sentry_place_t        *place;      /* NULL: at http level */
+    ngx_str_t                 *frames;     /* packed, server first */
+    ngx_uint_t                 nframes;
     unsigned                   named_route:1;  /* location names the route */
     unsigned                   reports:1;      /* there is somewhere to send */
     unsigned                   remember:1;     /* passes are of use */
@@ -223,11 +233,11 @@ typedef struct {
 typedef struct {
     ngx_uint_t                 level;
     int64_t                    time_us;
-    ngx_str_t                 *peer;       /* upstream in use, NULL none */
-    ngx_uint_t                 npasses;    /* as of then */
-    ngx_uint_t                 ntries;     /* of the main request */
+    ngx_http_request_t        *request;    /* the main one, or a part */
+    ngx_uint_t                 number;     /* of its upstream try, 0 none */
+    ngx_uint_t                 npasses;    /* of the main request, as of */
+    ngx_uint_t                 ntries;     /* then; the last try's number */
     unsigned                   aside:1;    /* cannot be why it failed */
-    unsigned                   part:1;     /* of a subrequest */
     size_t                     len;
     u_char                     text[NGX_SENTRY_LINE_MAX];
 } ngx_sentry_line_t;
@@ -525,6 +535,19 @@ void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
 double ngx_sentry_process_unit(ngx_sentry_worker_t *worker);
 
 
+/* ngx_sentry_place.c: where in the configuration a location stands */
+
+/* Where the block that is being opened begins. */
+ngx_int_t ngx_sentry_place_note(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf);
+
+/* Prepares the frames of a location whose settings are merged. */
+ngx_int_t ngx_sentry_place_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+    ngx_sentry_loc_conf_t *conf);
+
+void ngx_sentry_place_pack(ngx_sentry_loc_conf_t *conf,
+    snx_rec_writer_t *rec);
+
+
 /* ngx_sentry_pressure.c: fewer traces when they cannot be sent */
 
 /* By the process that sends, each tick. */
@@ -601,7 +624,10 @@ ngx_sentry_sub_t *ngx_sentry_propagate_sub(ngx_http_request_t *r,
 ngx_list_part_t *ngx_sentry_propagate_client(ngx_http_request_t *r);
 
 
-/* ngx_sentry_tracing.c: setters of traces */
+/* ngx_sentry_tracing.c: the directives of traces */
+
+void ngx_sentry_tracing_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+    ngx_sentry_loc_conf_t *conf);
 
 char *ngx_sentry_set_traces_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

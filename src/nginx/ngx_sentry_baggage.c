@@ -115,23 +115,27 @@ ngx_sentry_baggage_build(ngx_http_request_t *r,
 static void
 ngx_sentry_baggage_head(ngx_sentry_trace_t *trace, snx_baggage_t *b)
 {
-    char    text[32];
-    double  rate;
+    char                    text[32];
+    double                  rate;
+    static const snx_str_t  trace_id = snx_string("trace_id");
+    static const snx_str_t  sample_rate = snx_string("sample_rate");
+    static const snx_str_t  sample_rand = snx_string("sample_rand");
+    static const snx_str_t  sampled = snx_string("sampled");
 
     snx_text_hex(trace->trace_id, 16, text);
-    (void) snx_baggage_put(b, "trace_id", snx_str(text, 32));
+    (void) snx_baggage_put_plain(b, trace_id, snx_str(text, 32));
     (void) snx_baggage_add(b, ngx_sentry_str(&trace->conf->baggage));
 
     if (trace->sampled >= 0) {
         rate = trace->rate >= 0 ? trace->rate : trace->sampled;
 
-        (void) snx_baggage_put(b, "sample_rate",
+        (void) snx_baggage_put_plain(b, sample_rate,
                        snx_str(text, snx_sample_write_rate(rate, text)));
-        (void) snx_baggage_put(b, "sampled",
+        (void) snx_baggage_put_plain(b, sampled,
                                snx_cstr(trace->sampled ? "true" : "false"));
     }
 
-    (void) snx_baggage_put(b, "sample_rand",
+    (void) snx_baggage_put_plain(b, sample_rand,
                        snx_str(text, snx_sample_write(trace->random, text)));
 }
 

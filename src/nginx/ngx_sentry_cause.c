@@ -243,10 +243,10 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
     main = r->main;
 
     line->level = level;
-    line->peer = r->upstream ? r->upstream->peer.name : NULL;
+    line->request = r;
+    line->number = r->upstream_states ? r->upstream_states->nelts : 0;
     line->npasses = ctx->npasses;
     line->ntries = main->upstream_states ? main->upstream_states->nelts : 0;
-    line->part = (r != main);
 
     /* mirrors and cache updates; what happens to an answer under way */
 

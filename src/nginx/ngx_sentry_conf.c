@@ -18,8 +18,6 @@ static ngx_int_t ngx_sentry_conf_location(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
 static ngx_int_t ngx_sentry_conf_constants(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
-static void ngx_sentry_conf_merge_traces(ngx_sentry_main_conf_t *smcf,
-    ngx_sentry_loc_conf_t *prev, ngx_sentry_loc_conf_t *conf);
 static void ngx_sentry_conf_capture_default(ngx_sentry_statuses_t *capture);
 static ngx_int_t ngx_sentry_conf_from_env(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
@@ -173,6 +171,10 @@ ngx_sentry_conf_create_loc(ngx_conf_t *cf)
     slcf->slow_request = NGX_CONF_UNSET_MSEC;
     slcf->request_body = NGX_CONF_UNSET_SIZE;
 
+    if (ngx_sentry_place_note(cf, slcf) != NGX_OK) {
+        return NULL;
+    }
+
     return slcf;
 }
 
@@ -237,8 +239,6 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->slow_request, prev->slow_request, 0);
     ngx_conf_merge_size_value(conf->request_body, prev->request_body, 0);
 
-    ngx_sentry_conf_merge_traces(smcf, prev, conf);
-
     conf->scrub.pii = conf->pii ? 1 : 0;
 
     if (conf->scrub_terms) {
@@ -249,53 +249,21 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     conf->reports = !smcf->env.disabled
                     && (conf->dsn != NULL || smcf->spotlight.len != 0);
 
-    if (!conf->reports) {
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
-        || ngx_sentry_baggage_constants(cf, conf) != NGX_OK)
+    if (conf->reports
+        && (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
+            || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
+            || ngx_sentry_baggage_constants(cf, conf) != NGX_OK))
     {
         return NGX_CONF_ERROR;
     }
 
-    conf->inject = (conf->trace_context & NGX_SENTRY_INJECT)
-                   && !conf->dropped;
+    if (ngx_sentry_place_merge(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
-    conf->traces = !smcf->env.tracing_disabled && !conf->dropped
-                   && (conf->traces_sample_rate.complex != NULL
-                       || conf->traces_sample_rate.value >= 0
-                       || ngx_sentry_route_rates(cf));
-    smcf->traces |= conf->traces;
+    ngx_sentry_tracing_merge(cf, prev, conf);
 
     return NGX_CONF_OK;
-}
-
-
-static void
-ngx_sentry_conf_merge_traces(ngx_sentry_main_conf_t *smcf,
-    ngx_sentry_loc_conf_t *prev, ngx_sentry_loc_conf_t *conf)
-{
-    if (!conf->traces_set) {
-        conf->traces_sample_rate = prev->traces_sample_rate;
-
-        if (!prev->traces_set) {
-            conf->traces_sample_rate.value = smcf->env.traces_sample_rate;
-        }
-
-        conf->traces_set = 1;
-    }
-
-    if (conf->inherit_sampling == NGX_CONF_UNSET) {
-        conf->inherit = prev->inherit;
-    }
-
-    ngx_conf_merge_value(conf->inherit_sampling, prev->inherit_sampling, 1);
-    ngx_conf_merge_uint_value(conf->trace_context, prev->trace_context,
-                              NGX_SENTRY_EXTRACT|NGX_SENTRY_INJECT);
-    ngx_conf_merge_value(conf->traceparent, prev->traceparent, 0);
-    ngx_conf_merge_value(conf->server_timing, prev->server_timing, 0);
 }
 
 

@@ -47,6 +47,7 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
     ngx_sentry_pack_directives(event, rec);
     ngx_sentry_pack_numbers(r, rec);
     ngx_sentry_request_headers(event, rec);
+    ngx_sentry_place_pack(event->conf, rec);
     ngx_sentry_body_pack(event, rec);
 }
 

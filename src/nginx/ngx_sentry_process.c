@@ -204,8 +204,8 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
 
         if (snx_sender_running(worker->sender)) {
             ngx_sentry_process_overflow(worker);
-            ngx_sentry_pressure_check(worker->conf->shm);
             ngx_sentry_notes_drain(worker, worker->conf);
+            ngx_sentry_pressure_check(worker->conf->shm);
             return;
         }
 

@@ -48,7 +48,7 @@ static ngx_int_t ngx_sentry_propagate_replace(ngx_http_request_t *r,
     ngx_sentry_headers_t *headers, ngx_list_part_t *client);
 static void ngx_sentry_propagate_append(ngx_list_t *list,
     ngx_list_part_t *part, ngx_uint_t mask, ngx_uint_t in);
-static ngx_uint_t ngx_sentry_propagate_bit(ngx_table_elt_t *h);
+static ngx_inline ngx_uint_t ngx_sentry_propagate_bit(ngx_table_elt_t *h);
 static ngx_sentry_sub_t *ngx_sentry_propagate_make_sub(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
 
@@ -306,7 +306,7 @@ ngx_sentry_propagate_append(ngx_list_t *list, ngx_list_part_t *part,
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            bit = ngx_sentry_propagate_bit(&h[i]) & mask;
+            bit = mask ? ngx_sentry_propagate_bit(&h[i]) & mask : 0;
 
             if (in ? bit != 0 : bit == 0) {
                 *to++ = h[i];
@@ -317,23 +317,32 @@ ngx_sentry_propagate_append(ngx_list_t *list, ngx_list_part_t *part,
 }
 
 
-static ngx_uint_t
+static ngx_inline ngx_uint_t
 ngx_sentry_propagate_bit(ngx_table_elt_t *h)
 {
-    ngx_str_t   *name;
-    ngx_uint_t   i;
+    ngx_uint_t  i;
 
-    for (i = 0; i < NGX_SENTRY_HEADERS_N; i++) {
-        name = &ngx_sentry_propagate_names[i];
+    switch (h->key.len) {
 
-        if (h->key.len == name->len
-            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
-        {
-            return 1 << i;
-        }
+    case sizeof("baggage") - 1:
+        i = NGX_SENTRY_BAGGAGE;
+        break;
+
+    case sizeof("traceparent") - 1:
+        i = NGX_SENTRY_TRACEPARENT;
+        break;
+
+    case sizeof("sentry-trace") - 1:
+        i = NGX_SENTRY_TRACE;
+        break;
+
+    default:
+        return 0;
     }
 
-    return 0;
+    return ngx_strncasecmp(h->key.data, ngx_sentry_propagate_names[i].data,
+                           h->key.len)
+           == 0 ? 1 << i : 0;
 }
 
 

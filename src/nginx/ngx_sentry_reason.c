@@ -24,6 +24,7 @@
 
 static ngx_sentry_line_t *ngx_sentry_reason_lines(ngx_sentry_event_t *event,
     ngx_sentry_reasons_t *reasons, ngx_uint_t *tries);
+static ngx_str_t *ngx_sentry_reason_peer(ngx_sentry_line_t *line);
 static void ngx_sentry_reason_tries(ngx_sentry_event_t *event,
     ngx_sentry_reasons_t *reasons, ngx_uint_t *tries, ngx_uint_t until);
 static void ngx_sentry_reason_try(ngx_http_upstream_state_t *state,
@@ -140,14 +141,15 @@ ngx_sentry_reason_lines(ngx_sentry_event_t *event,
         reason.text = cause.message;
         reason.error = cause.error;
 
-        if (snx_cause_upstream(&cause)) {
-            reason.peer = line->peer;
-            reason.number = line->part ? 0 : line->ntries;
-        }
+        if (snx_cause_upstream(&cause) && line->number) {
+            reason.peer = ngx_sentry_reason_peer(line);
 
-        if (reason.number) {
-            ngx_sentry_reason_tries(event, reasons, tries, reason.number - 1);
-            *tries = reason.number;
+            if (line->request == event->request) {
+                reason.number = line->number;
+                ngx_sentry_reason_tries(event, reasons, tries,
+                                        reason.number - 1);
+                *tries = reason.number;
+            }
         }
 
         ngx_sentry_reason_add(reasons, &reason);
@@ -157,7 +159,20 @@ ngx_sentry_reason_lines(ngx_sentry_event_t *event,
 }
 
 
-/* The tries up to number until that no line told of. */
+/* Not kept with the line: a server may be gone, nginx copies its name. */
+
+static ngx_str_t *
+ngx_sentry_reason_peer(ngx_sentry_line_t *line)
+{
+    ngx_http_upstream_state_t  *state;
+
+    state = line->request->upstream_states->elts;
+
+    return state[line->number - 1].peer;
+}
+
+
+/* The tries up to that number, of which no line told. */
 
 static void
 ngx_sentry_reason_tries(ngx_sentry_event_t *event,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Setters of the directives about traces: which are recorded, and with whom
- * they are shared.
+ * The directives about traces: which are recorded, and with whom they are
+ * shared; their setters and how they are inherited.
  */
 
 
@@ -198,4 +198,48 @@ ngx_sentry_set_server_timing(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return rv;
+}
+
+
+/* When it is known whether the location reports, and whether it is dropped. */
+
+void
+ngx_sentry_tracing_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+    ngx_sentry_loc_conf_t *conf)
+{
+    ngx_sentry_main_conf_t  *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_sentry_module);
+
+    if (!conf->traces_set) {
+        conf->traces_sample_rate = prev->traces_sample_rate;
+
+        if (!prev->traces_set) {
+            conf->traces_sample_rate.value = smcf->env.traces_sample_rate;
+        }
+
+        conf->traces_set = 1;
+    }
+
+    if (conf->inherit_sampling == NGX_CONF_UNSET) {
+        conf->inherit = prev->inherit;
+    }
+
+    ngx_conf_merge_value(conf->inherit_sampling, prev->inherit_sampling, 1);
+    ngx_conf_merge_uint_value(conf->trace_context, prev->trace_context,
+                              NGX_SENTRY_EXTRACT|NGX_SENTRY_INJECT);
+    ngx_conf_merge_value(conf->traceparent, prev->traceparent, 0);
+    ngx_conf_merge_value(conf->server_timing, prev->server_timing, 0);
+
+    if (!conf->reports || conf->dropped) {
+        return;
+    }
+
+    conf->inject = (conf->trace_context & NGX_SENTRY_INJECT) != 0;
+
+    conf->traces = !smcf->env.tracing_disabled
+                   && (conf->traces_sample_rate.complex != NULL
+                       || conf->traces_sample_rate.value >= 0
+                       || ngx_sentry_route_rates(cf));
+    smcf->traces |= conf->traces;
 }

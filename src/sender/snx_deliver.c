@@ -85,6 +85,50 @@ snx_deliver_inflight(const snx_deliver_t *deliver)
 }
 
 
+snx_category_t
+snx_deliver_category(uint16_t kind)
+{
+    return kind == SNX_KIND_TRANSACTION ? SNX_CAT_TRANSACTION : SNX_CAT_ERROR;
+}
+
+
+/* Of a transaction: with the transaction itself, as Sentry counts. */
+
+static uint32_t
+snx_deliver_spans(snx_deliver_t *deliver, const snx_queue_rec_t *rec)
+{
+    snx_spans_t  *spans;
+
+    spans = &deliver->encode.spans;
+
+    if (snx_fields_read(&deliver->fields, rec->data) != SNX_OK) {
+        return 1;
+    }
+
+    snx_spans_read(spans, &deliver->fields, 0);
+
+    return spans->n + 1;
+}
+
+
+void
+snx_deliver_lose(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
+    snx_project_t *project, snx_lost_t lost)
+{
+    if (project != NULL) {
+        snx_project_lose(project, lost, snx_deliver_category(rec->kind), 1);
+
+        if (rec->kind == SNX_KIND_TRANSACTION) {
+            snx_project_lose(project, lost, SNX_CAT_SPAN,
+                             snx_deliver_spans(deliver, rec));
+        }
+    }
+
+    snx_queue_done(rec);
+    deliver->done = 1;
+}
+
+
 void
 snx_deliver_sweep(snx_deliver_t *deliver, uint64_t now_ms)
 {

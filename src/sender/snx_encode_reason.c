@@ -14,7 +14,7 @@
 #define SNX_ENCODE_MESSAGE_MAX   8192
 #define SNX_ENCODE_CAUSES_MAX_N  8
 #define SNX_ENCODE_FRAMES_MAX_N  50
-#define SNX_ENCODE_FRAME_MAX     512
+#define SNX_ENCODE_FRAME_MAX     512     /* a part of a frame */
 
 
 /* id: 0 the exception itself, n what led to the one of id n - 1. */
@@ -71,6 +71,23 @@ snx_encode_part(snx_str_t *s)
 
 
 static void
+snx_encode_lines(snx_json_t *j, const char *key, snx_str_t *value, unsigned n)
+{
+    if (n == 0 || value->len == 0) {
+        return;
+    }
+
+    snx_json_array(j, key);
+
+    while (n-- != 0 && value->len != 0) {
+        snx_json_text(j, NULL, snx_encode_part(value), SNX_ENCODE_FRAME_MAX);
+    }
+
+    snx_json_close(j);
+}
+
+
+static void
 snx_encode_frame(snx_json_t *j, const snx_field_t *f)
 {
     snx_str_t     value;
@@ -87,6 +104,8 @@ snx_encode_frame(snx_json_t *j, const snx_field_t *f)
 
     snx_json_str(j, "filename", snx_encode_part(&value),
                  SNX_ENCODE_FRAME_MAX);
+    snx_json_str(j, "abs_path", snx_encode_part(&value),
+                 SNX_ENCODE_FRAME_MAX);
     snx_json_str(j, "function", snx_encode_part(&value),
                  SNX_ENCODE_FRAME_MAX);
 
@@ -94,8 +113,15 @@ snx_encode_frame(snx_json_t *j, const snx_field_t *f)
         snx_json_num(j, "lineno", packed.line);
     }
 
-    snx_json_str(j, "context_line", snx_encode_part(&value),
-                 SNX_ENCODE_FRAME_MAX);
+    snx_encode_lines(j, "pre_context", &value, packed.before);
+
+    if (packed.lines > packed.before) {
+        snx_json_str(j, "context_line", snx_encode_part(&value),
+                     SNX_ENCODE_FRAME_MAX);
+        snx_encode_lines(j, "post_context", &value,
+                         packed.lines - packed.before - 1u);
+    }
+
     snx_json_bool(j, "in_app", 1);
     snx_json_close(j);
 }

@@ -13,50 +13,6 @@
 #include "snx_text.h"
 
 
-snx_category_t
-snx_deliver_category(uint16_t kind)
-{
-    return kind == SNX_KIND_TRANSACTION ? SNX_CAT_TRANSACTION : SNX_CAT_ERROR;
-}
-
-
-/* Of a transaction: with the transaction itself, as Sentry counts. */
-
-static uint32_t
-snx_job_spans(snx_deliver_t *deliver, const snx_queue_rec_t *rec)
-{
-    snx_spans_t  *spans;
-
-    spans = &deliver->encode.spans;
-
-    if (snx_fields_read(&deliver->fields, rec->data) != SNX_OK) {
-        return 1;
-    }
-
-    snx_spans_read(spans, &deliver->fields, 0);
-
-    return spans->n + 1;
-}
-
-
-void
-snx_deliver_lose(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
-    snx_project_t *project, snx_lost_t lost)
-{
-    if (project != NULL) {
-        snx_project_lose(project, lost, snx_deliver_category(rec->kind), 1);
-
-        if (rec->kind == SNX_KIND_TRANSACTION) {
-            snx_project_lose(project, lost, SNX_CAT_SPAN,
-                             snx_job_spans(deliver, rec));
-        }
-    }
-
-    snx_queue_done(rec);
-    deliver->done = 1;
-}
-
-
 static snx_job_t *
 snx_job_new(snx_deliver_t *deliver, snx_dest_t *dest)
 {
@@ -77,17 +33,26 @@ snx_job_new(snx_deliver_t *deliver, snx_dest_t *dest)
 }
 
 
-/* Compresses what is worth it; *gzip tells. */
+/*
+ * Compresses what is worth it; *gzip tells.  A transaction takes three times
+ * as long with it: while the queue fills up with them, what is short is time.
+ */
 
 static snx_str_t
-snx_job_pack(snx_deliver_t *deliver, const snx_envelope_t *envelope,
-    int *gzip)
+snx_job_pack(snx_deliver_t *deliver, uint16_t kind,
+    const snx_envelope_t *envelope, int *gzip)
 {
     size_t     len;
     snx_str_t  body;
 
     body = snx_str(envelope->data, envelope->len);
     *gzip = 0;
+
+    if (kind == SNX_KIND_TRANSACTION
+        && snx_queue_fill(deliver->queue) > SNX_GZIP_FULL_PERCENT)
+    {
+        return body;
+    }
 
     if (deliver->conf->gzip && body.len > SNX_GZIP_MIN
         && snx_gzip(&deliver->gzip, body, deliver->packed,
@@ -265,7 +230,7 @@ snx_deliver_record(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
         snx_job_report(deliver, job, &envelope, now_ms, now_us);
     }
 
-    body = snx_job_pack(deliver, &envelope, &gzip);
+    body = snx_job_pack(deliver, rec->kind, &envelope, &gzip);
 
     if (copy) {
         snx_spotlight_send(&deliver->spotlight, deliver->transport, body,
@@ -318,7 +283,7 @@ snx_job_report_alone(snx_deliver_t *deliver, snx_dest_t *dest,
     snx_job_report(deliver, job, &envelope, now_ms, meta.now_us);
 
     if (job->reporting) {
-        body = snx_job_pack(deliver, &envelope, &gzip);
+        body = snx_job_pack(deliver, SNX_KIND_EVENT, &envelope, &gzip);
         (void) snx_job_post(deliver, job, body, gzip);
     }
 }

@@ -16,11 +16,13 @@
 
 "use strict";
 
-const { execFile, execFileSync } = require("node:child_process");
+const { execFile } = require("node:child_process");
 const fs = require("node:fs");
 const http = require("node:http");
 const path = require("node:path");
 const { promisify } = require("node:util");
+
+const install = require("./install.js");
 
 const top = path.resolve(__dirname, "../..");
 const into = path.join(top, "build/e2e");
@@ -40,37 +42,6 @@ const STATUSES = new Set(["ok", "cancelled", "invalid_argument",
                           "internal_error"]);
 const SOURCES = new Set(["custom", "url", "route", "view", "component",
                          "task"]);
-
-
-/* The parsers, pinned by package-lock.json; nothing in them is run. */
-
-function install() {
-    const lock = fs.readFileSync(path.join(__dirname, "package-lock.json"));
-    const stamp = path.join(into, "installed");
-
-    if (fs.existsSync(stamp) && fs.readFileSync(stamp).equals(lock)) {
-        return;
-    }
-
-    fs.mkdirSync(into, { recursive: true });
-
-    for (const name of ["package.json", "package-lock.json"]) {
-        fs.copyFileSync(path.join(__dirname, name), path.join(into, name));
-    }
-
-    try {
-        execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit",
-                             "--no-fund", "--no-update-notifier"],
-                     { cwd: into, stdio: "pipe", timeout: 300000 });
-
-    } catch (e) {
-        console.log(`skipped: npm cannot install the parsers: ${
-                    String(e.stderr || e.message).trim().split("\n")[0]}`);
-        process.exit(77);
-    }
-
-    fs.writeFileSync(stamp, lock);
-}
 
 
 function sentryCli() {
@@ -366,7 +337,7 @@ async function main(files) {
         process.exit(2);
     }
 
-    install();
+    install.npm(__dirname, into);
 
     const validate = schemaValidator();
     const sink = http.createServer((req, res) => {

@@ -6,6 +6,7 @@
  * more with the first bytes of each turned into a small id, so that most of
  * them are known ones.  Holds: an event or a refusal; an event is JSON in
  * UTF-8 without NUL, and its envelope is lines of JSON with exact lengths.
+ * So is the transaction of the same record, and its spans lie in each other.
  */
 
 
@@ -26,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 static void encode(snx_str_t record);
+static void transaction(void);
 static void fail(const char *what, const char *text, size_t len);
 static size_t fields(const uint8_t *data, size_t size, unsigned char *out);
 
@@ -70,7 +72,7 @@ fields(const uint8_t *data, size_t size, unsigned char *out)
     snx_rec_str(&w, SNX_F_EVENT_ID, snx_cstr("0123456789abcdef"));
 
     while (size > 3) {
-        id = data[0] % 160;
+        id = data[0];
         key = data[1];
         len = data[2];
         data += 3;
@@ -157,6 +159,51 @@ encode(snx_str_t record)
         || memcmp(line + 1, json, len) != 0)
     {
         fail("framing", envelope.data, envelope.len);
+    }
+
+    transaction();
+}
+
+
+/* The same record as a transaction: its spans lie in each other. */
+
+static void
+transaction(void)
+{
+    size_t              i, len;
+    cJSON              *tree;
+    int64_t             from, to;
+    const snx_span_t   *span;
+    const snx_spans_t  *spans;
+
+    if (snx_encode_transaction(&state, &index_of, 0, json, sizeof(json), &len)
+        != SNX_OK || !snx_text_valid(snx_str(json, len)))
+    {
+        fail("transaction", "", 0);
+    }
+
+    tree = cJSON_ParseWithLength(json, len);
+
+    if (tree == NULL) {
+        fail("JSON", json, len);
+    }
+
+    cJSON_Delete(tree);
+
+    spans = &state.spans;
+
+    for (i = 0; i < spans->n; i++) {
+        span = &spans->span[i];
+        from = span->parent ? spans->span[span->parent - 1].start_us
+                            : spans->start_us;
+        to = span->parent ? spans->span[span->parent - 1].end_us
+                          : spans->end_us;
+
+        if (span->parent > i || span->start_us < from || span->end_us > to
+            || span->start_us > span->end_us)
+        {
+            fail("span", json, len);
+        }
     }
 }
 

@@ -139,10 +139,12 @@ util_structures(snx_rec_writer_t *w)
     snx_cause_field_t  cause;
 
     static const char  refused[] = "UpstreamRefused\0connect() failed";
-    static const char  first[] = "/etc/nginx/nginx.conf\0server shop\0"
-                                 "    server {";
-    static const char  second[] = "/etc/nginx/nginx.conf\0location /api/\0"
-                                  "        proxy_pass http://backend;";
+    static const char  first[] = "nginx.conf\0/etc/nginx/nginx.conf\0"
+                                 "server shop\0http {\0\0    server {\0"
+                                 "        listen 80;\0";
+    static const char  second[] = "a.conf\0/etc/nginx/a.conf\0"
+                                  "location /api/\0"
+                                  "        proxy_pass http://backend;\0";
 
     memset(&up, 0, sizeof(up));
     up.start_us = UTIL_TIME_US - 2000000;
@@ -184,9 +186,13 @@ util_structures(snx_rec_writer_t *w)
 
     memset(&frame, 0, sizeof(frame));
     frame.line = 12;
+    frame.lines = 4;
+    frame.before = 2;
     snx_rec_pair(w, SNX_F_FRAME, snx_str(&frame, sizeof(frame)),
                  snx_str(first, sizeof(first) - 1));
     frame.line = 30;
+    frame.lines = 1;
+    frame.before = 0;
     snx_rec_pair(w, SNX_F_FRAME, snx_str(&frame, sizeof(frame)),
                  snx_str(second, sizeof(second) - 1));
 }

@@ -217,6 +217,8 @@ test_odd(void)
     add_pair(SNX_F_UPSTREAM, "short", "a");
     add_pair(SNX_F_BREADCRUMB, "short", "a");
     add_pair(SNX_F_FRAME, "short", "a");
+    add_pair(SNX_F_PASS, "short", "a");
+    add_pair(SNX_F_CAUSE, "short", "a");
     add(SNX_F_EXC_TYPE, "T");
     add((snx_field_id_t) 190, "unknown");
     add((snx_field_id_t) 1000, "unknown");
@@ -230,6 +232,9 @@ test_odd(void)
     ok(tree != NULL, "odd fields are left out");
     is_int(cJSON_GetArraySize(util_at(tree, "contexts.nginx.upstream")), 0,
            "no upstream of a wrong size");
+    is_int(cJSON_GetArraySize(util_at(tree, "exception.values")), 1,
+           "no cause of a wrong size");
+    ok(util_at(tree, "breadcrumbs") == NULL, "no step of a wrong size");
     ok(util_at(tree, "contexts.response") == NULL, "no status that is none");
     ok(util_at(tree, "timestamp") != NULL, "a time always");
     ok(strstr(out, "\"connection\":9223372036854775807") != NULL,

@@ -31,6 +31,7 @@ typedef struct {
 
 static void test(const char *what, parser_pt parse, const case_t *tests,
     size_t n);
+static void test_write(void);
 static void test_lengths(const char *what, parser_pt parse, const char *value,
     size_t first, size_t last);
 
@@ -104,6 +105,8 @@ main(void)
     test_lengths("sentry-trace", snx_trace_sentry, IDS "-1", 49, 51);
     test_lengths("traceparent", snx_trace_w3c, "00-" IDS "-01", 55, 55);
 
+    test_write();
+
     is_int(snx_trace_sentry(&(snx_trace_t) { .sampled = 0 }, snx_str(NULL, 0)),
            SNX_INVALID, "no bytes");
     is_int(snx_trace_w3c(&(snx_trace_t) { .sampled = 0 }, snx_str(NULL, 0)),
@@ -141,6 +144,28 @@ test(const char *what, parser_pt parse, const case_t *tests, size_t n)
         snx_text_hex(trace.span_id, 8, text + 33);
         is_mem(text, 49, IDS, "the ids");
     }
+}
+
+
+static void
+test_write(void)
+{
+    char           out[64];
+    unsigned char  trace_id[16], span_id[8];
+
+    (void) snx_text_unhex(snx_cstr(TRACE), trace_id, 16);
+    (void) snx_text_unhex(snx_cstr(SPAN), span_id, 8);
+
+    is_mem(out, snx_trace_write_sentry(trace_id, span_id, 1, out), IDS "-1",
+           "sampled");
+    is_mem(out, snx_trace_write_sentry(trace_id, span_id, 0, out), IDS "-0",
+           "not sampled");
+    is_mem(out, snx_trace_write_sentry(trace_id, span_id, -1, out), IDS,
+           "not decided");
+    is_mem(out, snx_trace_write_w3c(trace_id, span_id, 1, out),
+           "00-" IDS "-01", "traceparent, sampled");
+    is_mem(out, snx_trace_write_w3c(trace_id, span_id, -1, out),
+           "00-" IDS "-00", "traceparent, not decided");
 }
 
 
