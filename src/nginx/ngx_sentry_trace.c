@@ -52,7 +52,6 @@ static double ngx_sentry_trace_rate(ngx_http_request_t *r,
 static void ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec);
 
 
-
 ngx_sentry_trace_t *
 ngx_sentry_trace_keep(ngx_http_request_t *r)
 {
