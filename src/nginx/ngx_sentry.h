@@ -208,7 +208,6 @@ typedef struct {
     snx_scrub_t                scrub;
     ngx_str_t                  constants;  /* packed fields of each record */
     ngx_str_t                  location;   /* name, empty at server level */
-    ngx_str_t                  route;      /* the same, scrubbed */
     ngx_str_t                  baggage;    /* constant members of a trace */
     ngx_sentry_place_t        *place;      /* NULL: at http level */
     ngx_str_t                 *frames;     /* packed, server first */
@@ -520,7 +519,7 @@ ngx_sentry_worker_t *ngx_sentry_process_worker(void);
 ngx_int_t ngx_sentry_process_put(ngx_sentry_worker_t *worker,
     snx_project_t *project, snx_kind_t kind, snx_rec_writer_t *rec);
 
-/* Strings this worker scrubbed; NULL where no traces are made. */
+/* What this worker filtered lately; NULL where no traces are made. */
 snx_memo_t *ngx_sentry_process_memo(void);
 
 /* An empty record in the worker's one buffer. */
@@ -745,16 +744,6 @@ void ngx_sentry_cause_install(ngx_cycle_t *cycle,
 void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
 
 
-/* ngx_sentry_scrub.c: as snx_scrub_*(), for requests */
-
-size_t ngx_sentry_scrub_path(ngx_sentry_loc_conf_t *conf, snx_str_t in,
-    void *out, size_t cap);
-size_t ngx_sentry_scrub_query(ngx_sentry_loc_conf_t *conf, snx_str_t in,
-    void *out, size_t cap);
-size_t ngx_sentry_scrub_text(ngx_sentry_loc_conf_t *conf, snx_str_t in,
-    void *out, size_t cap);
-
-
 /* ngx_sentry_notes.c: lines of the error log that belong to no request */
 
 /* Settles what events of lines look like, and which logs have them. */
@@ -797,8 +786,8 @@ void ngx_sentry_request_line(ngx_sentry_event_t *event,
 void ngx_sentry_request_headers(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 
-/* User-Agent alone. */
-void ngx_sentry_request_agent(ngx_sentry_event_t *event,
+/* Of the connection. */
+void ngx_sentry_request_client(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 
 /* NGX_OK and the first header of that lower-case name, or NGX_DECLINED. */

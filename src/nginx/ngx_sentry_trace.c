@@ -49,6 +49,7 @@ static void ngx_sentry_trace_decide(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static double ngx_sentry_trace_rate(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
+static void ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec);
 
 
 ngx_sentry_trace_t *
@@ -409,38 +410,64 @@ ngx_sentry_trace_rate(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 void
 ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
 {
-    char                 rate[SNX_SAMPLE_RATE_MAX];
-    ngx_sentry_trace_t   trace, *kept;
+    ngx_sentry_trace_t   copy, *trace;
 
-    kept = ngx_sentry_trace_keep(r);
+    trace = ngx_sentry_trace_keep(r);
 
-    if (kept) {
-        ngx_sentry_baggage_build(r, kept);
+    if (trace == NULL) {
+        ngx_sentry_trace_of(r, &copy);
+        trace = &copy;
     }
 
-    ngx_sentry_trace_of(r, &trace);
+    snx_rec_str(rec, SNX_F_TRACE_ID, snx_str(trace->trace_id, 16));
+    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(trace->span_id, 8));
 
-    snx_rec_str(rec, SNX_F_TRACE_ID, snx_str(trace.trace_id, 16));
-    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(trace.span_id, 8));
-
-    if (trace.continued) {
+    if (trace->continued) {
         snx_rec_str(rec, SNX_F_PARENT_SPAN_ID,
-                    snx_str(trace.parent_span_id, 8));
+                    snx_str(trace->parent_span_id, 8));
     }
 
-    if (trace.flag >= 0) {
-        snx_rec_num(rec, SNX_F_SAMPLED, trace.flag);
+    if (trace->flag >= 0) {
+        snx_rec_num(rec, SNX_F_SAMPLED, trace->flag);
     }
 
-    if (trace.rate >= 0) {
-        snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE,
-                    snx_str(rate, snx_sample_write_rate(trace.rate, rate)));
+    if (trace->rate >= 0) {
+        ngx_sentry_trace_pack_rate(trace->rate, rec);
     }
 
-    if (trace.propagated) {
+    if (trace->propagated) {
         snx_rec_str(rec, SNX_F_UPSTREAM_SPAN_ID,
-                    snx_str(trace.upstream_span_id, 8));
+                    snx_str(trace->upstream_span_id, 8));
     }
 
-    snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace.baggage));
+    /* what went nowhere and is all ours the sender can make itself */
+
+    if (trace->sampled == 1 && !trace->built && !trace->frozen) {
+        snx_rec_num(rec, SNX_F_SAMPLE_RAND, trace->random);
+        return;
+    }
+
+    if (trace != &copy) {
+        ngx_sentry_baggage_build(r, trace);
+    }
+
+    snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace->baggage));
+}
+
+
+/* One rate is that of many requests. */
+
+static void
+ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec)
+{
+    static double  last = -1;
+    static size_t  len;
+    static char    text[SNX_SAMPLE_RATE_MAX];
+
+    if (rate > last || rate < last) {
+        len = snx_sample_write_rate(rate, text);
+        last = rate;
+    }
+
+    snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE, snx_str(text, len));
 }
