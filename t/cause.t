@@ -372,7 +372,7 @@ http(join '', map({ "GET /refused/$_/u$_?id=$_ HTTP/1.1\r\nHost: localhost\r\n"
                     . ($_ == $n ? "Connection: close\r\n" : '') . "\r\n" }
                   1 .. $n));
 
-my $events = $t->events($seen + $n, timeout => 30);
+my $events = $t->events($seen + $n, seconds => 30);
 my %groups;
 
 $groups{join '|', @{$_->{fingerprint}}}{$_->{request}{url}}++
