@@ -52,8 +52,8 @@ typedef enum {
 /*
  * Counters of one project.  captured counts what was to be sent; so
  *
- *   captured = delivered + lost (but sample_rate, ignored and held back)
- *              + in the queue
+ *   captured = delivered + lost (but sample_rate, ignored, backpressure and
+ *              held back) + in the queue
  *
  * delivered is what Sentry answered with 2xx.  What was held back is told by
  * later events of its group: all but told is still to be told.
