@@ -133,6 +133,9 @@ snx_queue_t *snx_shm_queue(snx_shm_t *shm);
 snx_project_t *snx_shm_project(snx_shm_t *shm, snx_str_t dsn,
     snx_str_t label);
 
+/* Its label, ended where its room ends even if it was written over. */
+const char *snx_project_label(snx_project_t *project);
+
 /* "queue_overflow", ...: the name in the status page. */
 snx_str_t snx_lost_name(snx_lost_t lost);
 
