@@ -75,7 +75,7 @@ sub _connect {
 }
 
 
-sub _uri { return sprintf $URIS[rand @URIS], rand 1e6 }
+sub _uri { return $URIS[rand @URIS] =~ s{%d}{int rand 1e6}er =~ s{%%}{%}gr }
 
 
 sub _request {
