@@ -337,6 +337,7 @@ static const snx_encode_map_t  snx_encode_nginx_map[] = {
     { SNX_F_TLS_CIPHER, "tls_cipher", SNX_ENCODE_SHORT_MAX },
     { SNX_F_CACHE_STATUS, "cache_status", SNX_ENCODE_SHORT_MAX },
     { SNX_F_UPSTREAM_URL, "upstream_url", SNX_URL_MAX },
+    { SNX_F_SUBREQUESTS, "subrequests", 0 },
     { SNX_F_HELD_BACK, "held_back", 0 },
     { SNX_F_PROCESS, "process", SNX_ENCODE_SHORT_MAX },
     { SNX_F_PID, "pid", 0 },
