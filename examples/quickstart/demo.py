@@ -148,7 +148,7 @@ def collect(arrived):
     issues = [case for case in CASES if case.causes]
     traces = [case for case in CASES if case.traced]
     expected = len(issues), len(traces)
-    texts = []
+    of_nginx, of_app = [], []       # transactions
     failures = []
     deadline = time.monotonic() + ARRIVE_S
 
@@ -163,15 +163,19 @@ def collect(arrived):
             break
 
         if receiver.is_trace(payload):
-            failures += judge_trace(payload, traces)
-            texts.append(receiver.as_text(payload))
+            if payload.get('platform') == 'python':
+                of_app.append(payload)
+
+            else:
+                failures += judge_trace(payload, traces)
+                of_nginx.append(payload)
 
         else:
             failures += judge(payload, issues)
 
     print(f'{expected[0] - len(issues)} of {expected[0]} issues arrived.')
     print('\nTraces that arrived: begin, length, span\n')
-    print(*texts, sep='\n\n')
+    print(*[receiver.trace_as_text(t, of_app) for t in of_nginx], sep='\n\n')
     print(f'\n{expected[1] - len(traces)} of {expected[1]} traces arrived.')
 
     return failures

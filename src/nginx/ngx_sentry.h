@@ -208,7 +208,6 @@ typedef struct {
     snx_scrub_t                scrub;
     ngx_str_t                  constants;  /* packed fields of each record */
     ngx_str_t                  location;   /* name, empty at server level */
-    ngx_str_t                  route;      /* the same, scrubbed */
     ngx_str_t                  baggage;    /* constant members of a trace */
     ngx_sentry_place_t        *place;      /* NULL: at http level */
     ngx_str_t                 *frames;     /* packed, server first */
@@ -279,13 +278,14 @@ typedef struct {
     double                     rate;       /* that decided, -1 none did */
     uint32_t                   random;     /* sample_rand, millionths */
     snx_sample_why_t           why;        /* what decided */
-    ngx_sentry_route_t        *route;      /* of a sampled one, NULL none */
+    ngx_sentry_route_t        *route;      /* NULL none matched */
     signed char                sampled;    /* 1, 0, -1 no decision */
     signed char                flag;       /* as told the upstream */
     unsigned                   continued:1;   /* parent_span_id is set */
     unsigned                   frozen:1;   /* the caller's baggage is kept */
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
+    unsigned                   routed:1;   /* route was looked for */
 
     /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
     ngx_sentry_loc_conf_t     *conf;       /* that decided */
@@ -481,17 +481,22 @@ ngx_int_t ngx_sentry_spotlight_url(ngx_str_t *value, ngx_str_t *url);
 
 char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* Finds event->route; NGX_DECLINED when the route is not reported. */
+/*
+ * Finds event->route, or takes what was found for the trace; NGX_DECLINED
+ * when the route is not reported.
+ */
 ngx_int_t ngx_sentry_route_find(ngx_http_request_t *r,
     ngx_sentry_event_t *event);
 
 /*
- * The first rule that matches the client's path, *route NULL without one;
- * NGX_DECLINED when traces are dropped there.  Without rules and unless
- * defaults is set the path is not looked at.
+ * Finds trace->route; NGX_DECLINED when traces are dropped there.  Without
+ * rules the path is not looked at.
  */
-ngx_int_t ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
-    ngx_sentry_route_t **route);
+ngx_int_t ngx_sentry_route_traces(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+
+/* NGX_DECLINED for a request that no rule matches but a built-in one. */
+ngx_int_t ngx_sentry_route_builtin(ngx_http_request_t *r);
 
 /* Whether some rule of the server has a rate for traces. */
 ngx_uint_t ngx_sentry_route_rates(ngx_conf_t *cf);
@@ -520,7 +525,7 @@ ngx_sentry_worker_t *ngx_sentry_process_worker(void);
 ngx_int_t ngx_sentry_process_put(ngx_sentry_worker_t *worker,
     snx_project_t *project, snx_kind_t kind, snx_rec_writer_t *rec);
 
-/* Strings this worker scrubbed; NULL where no traces are made. */
+/* What this worker filtered lately; NULL where no traces are made. */
 snx_memo_t *ngx_sentry_process_memo(void);
 
 /* An empty record in the worker's one buffer. */
@@ -745,16 +750,6 @@ void ngx_sentry_cause_install(ngx_cycle_t *cycle,
 void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
 
 
-/* ngx_sentry_scrub.c: as snx_scrub_*(), for requests */
-
-size_t ngx_sentry_scrub_path(ngx_sentry_loc_conf_t *conf, snx_str_t in,
-    void *out, size_t cap);
-size_t ngx_sentry_scrub_query(ngx_sentry_loc_conf_t *conf, snx_str_t in,
-    void *out, size_t cap);
-size_t ngx_sentry_scrub_text(ngx_sentry_loc_conf_t *conf, snx_str_t in,
-    void *out, size_t cap);
-
-
 /* ngx_sentry_notes.c: lines of the error log that belong to no request */
 
 /* Settles what events of lines look like, and which logs have them. */
@@ -797,8 +792,8 @@ void ngx_sentry_request_line(ngx_sentry_event_t *event,
 void ngx_sentry_request_headers(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 
-/* User-Agent alone. */
-void ngx_sentry_request_agent(ngx_sentry_event_t *event,
+/* Of the connection. */
+void ngx_sentry_request_client(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 
 /* NGX_OK and the first header of that lower-case name, or NGX_DECLINED. */

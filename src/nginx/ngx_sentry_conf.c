@@ -476,14 +476,5 @@ ngx_sentry_conf_constants(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
 
     conf->hide_agent = snx_scrub_header(&conf->scrub, snx_cstr("User-Agent"));
 
-    conf->route.data = ngx_pnalloc(cf->pool, SNX_NAME_MAX);
-    if (conf->route.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    conf->route.len = snx_scrub_path(&conf->scrub,
-                                     ngx_sentry_str(&conf->location),
-                                     conf->route.data, SNX_NAME_MAX);
-
     return NGX_OK;
 }

@@ -49,6 +49,7 @@ static void ngx_sentry_trace_decide(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static double ngx_sentry_trace_rate(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
+static void ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec);
 
 
 ngx_sentry_trace_t *
@@ -330,20 +331,18 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     double                   rate;
     ngx_int_t                rc;
     snx_sample_t             sample;
-    ngx_sentry_route_t      *route;
     ngx_sentry_main_conf_t  *smcf;
 
     rc = NGX_OK;
     smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
     rate = -1;
-    route = NULL;
 
     if (!smcf->env.tracing_disabled) {
         rc = conf->dropped ? NGX_DECLINED
-                           : ngx_sentry_route_traces(r, 0, &route);
+                           : ngx_sentry_route_traces(r, trace);
 
-        rate = (rc == NGX_OK && route && route->traces >= 0)
-               ? route->traces : ngx_sentry_trace_rate(r, conf);
+        rate = (rc == NGX_OK && trace->route && trace->route->traces >= 0)
+               ? trace->route->traces : ngx_sentry_trace_rate(r, conf);
     }
 
     snx_sample_decide(&sample, rate, trace->flag, trace->random,
@@ -354,8 +353,8 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     if (sample.sampled == 1) {
 
         if (rc == NGX_DECLINED
-            || (route == NULL
-                && ngx_sentry_route_traces(r, 1, &route) != NGX_OK))
+            || (trace->route == NULL
+                && ngx_sentry_route_builtin(r) != NGX_OK))
         {
             sample.sampled = 0;
             sample.rate = 0;
@@ -371,7 +370,6 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
         }
     }
 
-    trace->route = route;
     trace->rate = sample.rate;
     trace->sampled = sample.sampled;
     trace->why = sample.why;
@@ -409,38 +407,64 @@ ngx_sentry_trace_rate(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 void
 ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
 {
-    char                 rate[SNX_SAMPLE_RATE_MAX];
-    ngx_sentry_trace_t   trace, *kept;
+    ngx_sentry_trace_t   copy, *trace;
 
-    kept = ngx_sentry_trace_keep(r);
+    trace = ngx_sentry_trace_keep(r);
 
-    if (kept) {
-        ngx_sentry_baggage_build(r, kept);
+    if (trace == NULL) {
+        ngx_sentry_trace_of(r, &copy);
+        trace = &copy;
     }
 
-    ngx_sentry_trace_of(r, &trace);
+    snx_rec_str(rec, SNX_F_TRACE_ID, snx_str(trace->trace_id, 16));
+    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(trace->span_id, 8));
 
-    snx_rec_str(rec, SNX_F_TRACE_ID, snx_str(trace.trace_id, 16));
-    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(trace.span_id, 8));
-
-    if (trace.continued) {
+    if (trace->continued) {
         snx_rec_str(rec, SNX_F_PARENT_SPAN_ID,
-                    snx_str(trace.parent_span_id, 8));
+                    snx_str(trace->parent_span_id, 8));
     }
 
-    if (trace.flag >= 0) {
-        snx_rec_num(rec, SNX_F_SAMPLED, trace.flag);
+    if (trace->flag >= 0) {
+        snx_rec_num(rec, SNX_F_SAMPLED, trace->flag);
     }
 
-    if (trace.rate >= 0) {
-        snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE,
-                    snx_str(rate, snx_sample_write_rate(trace.rate, rate)));
+    if (trace->rate >= 0) {
+        ngx_sentry_trace_pack_rate(trace->rate, rec);
     }
 
-    if (trace.propagated) {
+    if (trace->propagated) {
         snx_rec_str(rec, SNX_F_UPSTREAM_SPAN_ID,
-                    snx_str(trace.upstream_span_id, 8));
+                    snx_str(trace->upstream_span_id, 8));
     }
 
-    snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace.baggage));
+    /* what went nowhere and is all ours the sender can make itself */
+
+    if (trace->sampled == 1 && !trace->built && !trace->frozen) {
+        snx_rec_num(rec, SNX_F_SAMPLE_RAND, trace->random);
+        return;
+    }
+
+    if (trace != &copy) {
+        ngx_sentry_baggage_build(r, trace);
+    }
+
+    snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace->baggage));
+}
+
+
+/* One rate is that of many requests. */
+
+static void
+ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec)
+{
+    static double  last = -1;
+    static size_t  len;
+    static char    text[SNX_SAMPLE_RATE_MAX];
+
+    if (rate > last || rate < last) {
+        len = snx_sample_write_rate(rate, text);
+        last = rate;
+    }
+
+    snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE, snx_str(text, len));
 }

@@ -25,6 +25,12 @@ static void ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 static void ngx_sentry_transaction_identity(ngx_sentry_event_t *event,
     int64_t upgrade, snx_rec_writer_t *rec);
+static void ngx_sentry_transaction_line(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_transaction_name(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_transaction_agent(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
 static int64_t ngx_sentry_transaction_end(ngx_sentry_event_t *event,
     int64_t start, int64_t upgrade);
 static void ngx_sentry_transaction_marks(ngx_sentry_event_t *event,
@@ -166,7 +172,6 @@ ngx_sentry_transaction_spans(ngx_sentry_event_t *event)
 static void
 ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
 {
-    u_char                path[SNX_URL_MAX];
     snx_project_t        *project;
     snx_rec_writer_t      rec;
     ngx_http_request_t   *r;
@@ -179,12 +184,6 @@ ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
     if (ngx_sentry_process_limited(project, SNX_CAT_TRANSACTION)) {
         ngx_sentry_transaction_lose(event, SNX_LOST_RATELIMIT_BACKOFF, 0);
         return;
-    }
-
-    if (!event->conf->named_route) {
-        event->path.data = path;
-        event->path.len = snx_route_path(ngx_sentry_request_target(r), path,
-                                         sizeof(path));
     }
 
     event->status = r->err_status ? r->err_status : r->headers_out.status;
@@ -215,8 +214,8 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     snx_rec_raw(rec, ngx_sentry_str(&event->conf->constants));
 
     ngx_sentry_transaction_identity(event, upgrade, rec);
-    ngx_sentry_pack_transaction(event, rec);
-    ngx_sentry_request_line(event, rec);
+    ngx_sentry_transaction_line(event, rec);
+    ngx_sentry_request_client(event, rec);
     ngx_sentry_transaction_marks(event, upgrade, rec);
     ngx_sentry_pack_upstreams(event, rec);
     ngx_sentry_trail_passes(event->ctx, rec);
@@ -229,7 +228,7 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
         snx_rec_num(rec, SNX_F_BODY_SIZE, r->headers_in.content_length_n);
     }
 
-    ngx_sentry_request_agent(event, rec);
+    ngx_sentry_transaction_agent(event, rec);
 }
 
 
@@ -253,6 +252,123 @@ ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
     }
 
     ngx_sentry_trace_pack(event->request, rec);
+}
+
+
+/*
+ * Name and URL are the same for the same request line in the same place, and
+ * filtering them costs more than all the rest of a record.
+ */
+
+static void
+ngx_sentry_transaction_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    size_t               from;
+    u_char               line[SNX_MEMO_TEXT_MAX], *p;
+    uint64_t             key, hash;
+    uint32_t             left_out;
+    ngx_str_t           *host;
+    snx_str_t            in, packed;
+    snx_memo_t          *memo;
+    ngx_http_request_t  *r;
+
+    r = event->request;
+    host = &r->headers_in.server;
+    memo = ngx_sentry_process_memo();
+
+    if (memo == NULL || event->conf->transaction
+        || r->request_line.len + host->len > sizeof(line))
+    {
+        ngx_sentry_transaction_name(event, rec);
+        return;
+    }
+
+    p = ngx_cpymem(line, r->request_line.data, r->request_line.len);
+    p = ngx_cpymem(p, host->data, host->len);
+
+    /* the port is part of the URL; addresses have no more than 48 bits */
+
+    key = (uint64_t) (uintptr_t) event->conf
+          ^ (uint64_t) ngx_inet_get_port(r->connection->local_sockaddr) << 48;
+    in = snx_str(line, (size_t) (p - line));
+
+    if (snx_memo_get(memo, key, in, &packed, &hash) == SNX_OK) {
+        snx_rec_raw(rec, packed);
+        return;
+    }
+
+    from = (size_t) (rec->pos - rec->start);
+    left_out = rec->left_out;
+
+    ngx_sentry_transaction_name(event, rec);
+
+    if (rec->left_out == left_out) {
+        snx_memo_put(memo, key, in,
+                     snx_str(rec->start + from,
+                             (size_t) (rec->pos - rec->start) - from),
+                     hash);
+    }
+}
+
+
+static void
+ngx_sentry_transaction_name(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    u_char  path[SNX_URL_MAX];
+
+    event->path.data = path;
+    event->path.len = snx_route_path(ngx_sentry_request_target(
+                                                              event->request),
+                                     path, sizeof(path));
+
+    ngx_sentry_pack_transaction(event, rec);
+    ngx_sentry_request_line(event, rec);
+}
+
+
+static void
+ngx_sentry_transaction_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    size_t            cap;
+    uint64_t          key, hash;
+    snx_str_t         in, out;
+    snx_memo_t       *memo;
+    unsigned char    *p;
+    ngx_table_elt_t  *agent;
+
+    agent = event->request->headers_in.user_agent;
+
+    if (agent == NULL || event->conf->hide_agent) {
+        return;
+    }
+
+    memo = ngx_sentry_process_memo();
+    in = ngx_sentry_str(&agent->value);
+
+    /* no location has an odd address */
+
+    key = (uint64_t) (uintptr_t) &event->conf->scrub | 1;
+
+    if (memo && snx_memo_get(memo, key, in, &out, &hash) == SNX_OK) {
+        snx_rec_pair(rec, SNX_F_HEADER, snx_str("User-Agent", 10), out);
+        return;
+    }
+
+    p = snx_rec_open(rec, SNX_F_HEADER, snx_str("User-Agent", 10),
+                     SNX_HEADER_VALUE_MAX, &cap);
+
+    if (p == NULL) {
+        return;
+    }
+
+    out = snx_str(p, snx_scrub_text(&event->conf->scrub, in, p,
+                                    SNX_HEADER_VALUE_MAX));
+
+    if (memo) {
+        snx_memo_put(memo, key, in, out, hash);
+    }
+
+    snx_rec_close(rec, out.len);
 }
 
 
