@@ -161,6 +161,7 @@ snx_encode_span_id(const snx_fields_t *fields)
 static void
 snx_encode_trace(snx_json_t *j, const snx_fields_t *fields, int attributes)
 {
+    int          known;
     int64_t      status;
     snx_str_t    trace_id, span_id, parent;
     const char  *from;
@@ -179,8 +180,15 @@ snx_encode_trace(snx_json_t *j, const snx_fields_t *fields, int attributes)
         snx_json_hex(j, "parent_span_id", parent.data, parent.len);
     }
 
-    if (snx_fields_num(fields, SNX_F_STATUS, &status)) {
+    known = snx_fields_num(fields, SNX_F_STATUS, &status);
+
+    /* an HTTP/0.9 upstream's answer has none, a transaction has an op */
+
+    if (known || attributes) {
         snx_json_const(j, "op", "http.server");
+    }
+
+    if (known) {
         snx_json_const(j, "status", snx_encode_span_status(status));
     }
 

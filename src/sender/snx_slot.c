@@ -207,3 +207,41 @@ snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf)
 
     return easy;
 }
+
+
+snx_rc_t
+snx_slot_headers(snx_slot_t *slot, const snx_post_t *post)
+{
+    int                 i;
+    char                auth[SNX_DSN_MAX + 256];
+    const char         *lines[4];
+    struct curl_slist  *list;
+
+    curl_slist_free_all(slot->headers);
+    slot->headers = NULL;
+
+    i = 0;
+    lines[i++] = "Content-Type: application/x-sentry-envelope";
+    lines[i++] = "Expect:";
+
+    if (post->gzip) {
+        lines[i++] = "Content-Encoding: gzip";
+    }
+
+    if (post->auth != NULL) {
+        (void) snprintf(auth, sizeof(auth), "X-Sentry-Auth: %s", post->auth);
+        lines[i++] = auth;
+    }
+
+    while (i-- > 0) {
+        list = curl_slist_append(slot->headers, lines[i]);
+
+        if (list == NULL) {
+            return SNX_NOMEM;
+        }
+
+        slot->headers = list;
+    }
+
+    return SNX_OK;
+}

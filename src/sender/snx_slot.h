@@ -28,7 +28,10 @@ typedef enum {
 
 typedef struct {
     CURL               *easy;          /* made once, then reused */
-    struct curl_slist  *headers;
+    struct curl_slist  *headers;       /* of url, auth and gzip below */
+    const char         *url;           /* last one posted to; NULL: none */
+    const char         *auth;
+    unsigned            gzip:1;
     char               *body;
     size_t              body_cap;
     size_t              body_len;
@@ -49,6 +52,9 @@ typedef struct {
  * memory.  What it receives goes to slot.
  */
 CURL *snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf);
+
+/* The headers for a POST, in place of the last ones; SNX_OK or SNX_NOMEM. */
+snx_rc_t snx_slot_headers(snx_slot_t *slot, const snx_post_t *post);
 
 /* Forgets the last answer. */
 void snx_slot_reset(snx_slot_t *slot);

@@ -48,6 +48,8 @@ typedef struct {
 } snx_transport_conf_t;
 
 
+/* url and auth must outlive the transport and never change. */
+
 typedef struct {
     const char   *url;
     const char   *auth;        /* X-Sentry-Auth, NULL: none */
