@@ -42,16 +42,21 @@ ngx_sentry_subrequest_note(ngx_http_request_t *r)
         return;
     }
 
-    /* seen: so it is counted once, also when it is one too many */
-
     ngx_http_set_ctx(r, spans, ngx_sentry_module);
-
-    if (spans->nsubrequests++ >= NGX_SENTRY_SUBREQUESTS_MAX_N) {
-        return;
-    }
 
     sub = ngx_pcalloc(r->pool, sizeof(ngx_sentry_subrequest_t));
     if (sub == NULL) {
+        return;
+    }
+
+    /* seen, also after redirects and when it is one too many */
+
+    sub->post = r->post_subrequest;
+    sub->wrapped.handler = ngx_sentry_subrequest_done;
+    sub->wrapped.data = sub;
+    r->post_subrequest = &sub->wrapped;
+
+    if (spans->nsubrequests++ >= NGX_SENTRY_SUBREQUESTS_MAX_N) {
         return;
     }
 
@@ -77,11 +82,6 @@ ngx_sentry_subrequest_note(ngx_http_request_t *r)
     }
 
     ngx_sentry_process_id(worker, sub->span_id, sizeof(sub->span_id));
-
-    sub->post = r->post_subrequest;
-    sub->wrapped.handler = ngx_sentry_subrequest_done;
-    sub->wrapped.data = sub;
-    r->post_subrequest = &sub->wrapped;
 }
 
 
