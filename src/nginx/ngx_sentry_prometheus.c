@@ -171,7 +171,8 @@ ngx_sentry_prometheus_lost(ngx_sentry_status_t *s)
 
                 ngx_sentry_status_add(s, "ngx_sentry_lost_total{project="
                                       "\"%s\",reason=\"%*s\",category="
-                                      "\"%*s\"} %uL\n", snx_project_label(project),
+                                      "\"%*s\"} %uL\n",
+                                      snx_project_label(project),
                                       reason.len, reason.data,
                                       category.len, category.data, n);
             }
