@@ -127,7 +127,7 @@ my @absent = (
     } ],
 );
 
-$t->plan(8 + 4 * @cases + @absent)->run();
+$t->plan(9 + 4 * @cases + @absent)->run();
 
 sub provoke {
     my ($how) = @_;
@@ -164,12 +164,16 @@ my $pipelined = http(join '', map {
     . ($_ == 3 ? "Connection: close\r\n" : '') . "\r\n"
 } 1 .. 3);
 
+# several envelopes are under way at a time: they arrive in any order
+
 my @kept = @{$t->transactions($seen + 3)}[$seen .. $seen + 2];
 
-is(join(' ', map { $_->{transaction} } @kept), 'mine 1 mine 2 mine 3',
+is(join(' ', sort map { $_->{transaction} } @kept), 'mine 1 mine 2 mine 3',
    'pipelined requests');
-is(join(' ', map { $_->{contexts}{nginx}{connection_requests} } @kept),
-   '1 2 3', 'on one connection');
+is(join(' ', map { "$_->{transaction}: "
+                   . $_->{contexts}{nginx}{connection_requests} }
+             sort { $a->{transaction} cmp $b->{transaction} } @kept),
+   'mine 1: 1 mine 2: 2 mine 3: 3', 'on one connection');
 is(scalar keys %{{ map { trace($_)->{trace_id} => 1 } @kept }}, 3,
    'a trace each');
 
@@ -205,3 +209,8 @@ my $project = $t->status()->{projects}[0];
 
 is($project->{lost}{sample_rate}{transaction}, 2, 'sampled out');
 is($project->{lost}{sample_rate}{span}, 3, 'with its spans');
+
+$t->stop();
+
+is_deeply($t->client_reports()->{sample_rate}, { transaction => 2, span => 3 },
+          'and Sentry is told');

@@ -3,10 +3,12 @@
 # Copyright (C) ngx_sentry authors
 #
 # The application behind nginx in the quick start: a shop that works, and that
-# fails, hangs, hangs up and dies when it is told to.  Standard library only.
+# fails, hangs, hangs up and dies when it is told to.  Standard library only;
+# where Python has sentry-sdk 2, it goes on with nginx's traces.
 #
 #   app.py PORT      serves on 127.0.0.1:PORT; restarts itself when it dies
 
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +17,12 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+try:
+    import sentry_sdk
+
+except ImportError:
+    sentry_sdk = None
 
 HANG_S = 8          # longer than proxy_read_timeout in nginx.conf
 RESTART_S = 2       # how long the application stays dead
@@ -28,6 +36,10 @@ class Shop(BaseHTTPRequestHandler):
     def do_GET(self):
         url = urlsplit(self.path)
 
+        with traced(self.headers, f'GET {url.path}'):
+            self.respond(url)
+
+    def respond(self, url):
         if url.path == '/':
             self.answer(200, {'try': ['/orders/42', '/fail', '/slow', '/drop',
                                       '/die', '/health', '/legacy/invoices/7']})
@@ -80,6 +92,24 @@ class Shop(BaseHTTPRequestHandler):
         print(time.strftime('%H:%M:%S'), format % args, flush=True)
 
 
+# Frameworks that sentry-sdk knows need neither of these two but the init().
+
+def begin_tracing():
+    if sentry_sdk:
+        # whether a request is traced is up to nginx; SENTRY_DSN says where to
+        sentry_sdk.init(traces_sample_rate=0, default_integrations=False)
+
+
+def traced(headers, name):
+    """What is done in here is in nginx's trace, below its upstream span."""
+    if not sentry_sdk:
+        return contextlib.nullcontext()
+
+    return sentry_sdk.start_transaction(sentry_sdk.continue_trace(
+        {key.lower(): value for key, value in headers.items()},
+        op='http.server', name=name, source='url'))
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -96,6 +126,7 @@ def serve(port):
         os._exit(0)
 
     threading.Thread(target=leave_with_parent, daemon=True).start()
+    begin_tracing()
     Server(('127.0.0.1', port), Shop).serve_forever()
 
 

@@ -191,15 +191,14 @@ def is_trace(payload):
 # A transaction as its spans, each after its parent, in the order of time:
 # [(depth, op, text, ms from the start of the first, ms long)...].
 
-def waterfall(transaction):
-    context = (transaction.get('contexts') or {}).get('trace') or {}
-    root = {**context, 'description': transaction.get('transaction'),
-            'start_timestamp': transaction.get('start_timestamp'),
-            'timestamp': transaction.get('timestamp')}
+def waterfall(transaction, others=()):
+    """With the spans of other transactions that are below its own."""
+    root = _root(transaction)
     children = collections.defaultdict(list)
     rows = []
 
-    for span in transaction.get('spans') or []:
+    for span in [*(transaction.get('spans') or []), *map(_root, others),
+                 *(span for t in others for span in t.get('spans') or [])]:
         children[span.get('parent_span_id')].append(span)
 
     def add(span, depth):
@@ -218,6 +217,14 @@ def waterfall(transaction):
     return rows
 
 
+def _root(transaction):
+    context = (transaction.get('contexts') or {}).get('trace') or {}
+
+    return {**context, 'description': transaction.get('transaction'),
+            'start_timestamp': transaction.get('start_timestamp'),
+            'timestamp': transaction.get('timestamp')}
+
+
 def _ms(time):
     """Of seconds, or of an RFC 3339 text."""
     if isinstance(time, str):
@@ -226,10 +233,10 @@ def _ms(time):
     return 1000 * (time or 0)
 
 
-def trace_as_text(transaction):
+def trace_as_text(transaction, others=()):
     lines = []
 
-    for depth, op, text, start, length in waterfall(transaction):
+    for depth, op, text, start, length in waterfall(transaction, others):
         name = printable(f'{"  " * depth}{op}  {text}')
         lines.append(f'{start:10.1f} {length:9.1f} ms  {name}')
 

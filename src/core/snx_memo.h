@@ -2,9 +2,9 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * What the scrubber made of strings that come again and again: paths, user
- * agents, names.  One slot per hash, the newest string wins it; so a flood
- * of different strings costs what it would without a memo and a little more.
+ * What was made of strings that come again and again: request lines, user
+ * agents.  One slot per hash, the newest string wins it; so a flood of
+ * different strings costs what it would without a memo and a little more.
  *
  * The caller's process only: strings in here are not scrubbed yet.
  */
@@ -18,7 +18,7 @@
 
 
 #define SNX_MEMO_SLOTS_N       128     /* a power of two */
-#define SNX_MEMO_TEXT_MAX      464     /* a string and what came of it */
+#define SNX_MEMO_TEXT_MAX      1000    /* a string and what came of it */
 
 
 typedef struct {

@@ -25,8 +25,8 @@ snx_random_seed(snx_random_t *random, const void *entropy)
 }
 
 
-uint64_t
-snx_random_next(snx_random_t *random)
+static inline uint64_t
+snx_random_draw(snx_random_t *random)
 {
     uint64_t   result, t, *s;
 
@@ -45,36 +45,38 @@ snx_random_next(snx_random_t *random)
 }
 
 
+uint64_t
+snx_random_next(snx_random_t *random)
+{
+    return snx_random_draw(random);
+}
+
+
 void
 snx_random_id(snx_random_t *random, void *out, size_t len)
 {
-    size_t          n, i;
     uint64_t        bits, any;
     unsigned char  *p;
 
-    p = out;
     any = 0;
 
-    for (i = 0; i < len; i += n) {
-        bits = snx_random_next(random);
-        n = len - i;
-
-        if (n < sizeof(bits)) {
-            bits &= UINT64_MAX >> 8 * (sizeof(bits) - n);
-            memcpy(p + i, &bits, n);
-
-        } else {
-            n = sizeof(bits);
-            memcpy(p + i, &bits, sizeof(bits));
-        }
-
+    for (p = out; len >= sizeof(bits); len -= sizeof(bits)) {
+        bits = snx_random_draw(random);
         any |= bits;
+        memcpy(p, &bits, sizeof(bits));
+        p += sizeof(bits);
+    }
+
+    for (bits = len ? snx_random_draw(random) : 0; len != 0; len--) {
+        any |= bits & 0xff;
+        *p++ = (unsigned char) bits;
+        bits >>= 8;
     }
 
     /* Sentry and W3C refuse zero ids */
 
-    if (any == 0 && len != 0) {
-        p[len - 1] = 1;
+    if (any == 0 && p != out) {
+        p[-1] = 1;
     }
 }
 
@@ -82,5 +84,5 @@ snx_random_id(snx_random_t *random, void *out, size_t len)
 double
 snx_random_unit(snx_random_t *random)
 {
-    return (double) (snx_random_next(random) >> 11) * 0x1.0p-53;
+    return (double) (snx_random_draw(random) >> 11) * 0x1.0p-53;
 }

@@ -108,6 +108,7 @@ typedef enum {
     SNX_F_MARK,                /* X* snx_mark_t, no value */
     SNX_F_CLIENT_SAMPLE_RATE,  /* S  "0.25", the rate that decided */
     SNX_F_SUBREQUESTS,         /* N  all, when not all are in the record */
+    SNX_F_SAMPLE_RAND,         /* N  millionths; for BAGGAGE: made of this */
 
     SNX_F_TRUNCATED = 200      /* N  fields left out for lack of room */
 } snx_field_id_t;

@@ -249,6 +249,8 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     conf->reports = !smcf->env.disabled
                     && (conf->dsn != NULL || smcf->spotlight.len != 0);
 
+    ngx_sentry_tracing_merge(cf, prev, conf);
+
     if (conf->reports
         && (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
             || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
@@ -260,8 +262,6 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     if (ngx_sentry_place_merge(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
-
-    ngx_sentry_tracing_merge(cf, prev, conf);
 
     return NGX_CONF_OK;
 }
@@ -475,15 +475,6 @@ ngx_sentry_conf_constants(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
     ngx_memcpy(conf->constants.data, buf, len);
 
     conf->hide_agent = snx_scrub_header(&conf->scrub, snx_cstr("User-Agent"));
-
-    conf->route.data = ngx_pnalloc(cf->pool, SNX_NAME_MAX);
-    if (conf->route.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    conf->route.len = snx_scrub_path(&conf->scrub,
-                                     ngx_sentry_str(&conf->location),
-                                     conf->route.data, SNX_NAME_MAX);
 
     return NGX_OK;
 }

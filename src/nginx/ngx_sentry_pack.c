@@ -40,6 +40,7 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
     ngx_sentry_pack_transaction(event, rec);
     ngx_sentry_group_pack(event, rec);
     ngx_sentry_request_line(event, rec);
+    ngx_sentry_request_client(event, rec);
     ngx_sentry_pack_upstreams(event, rec);
     ngx_sentry_trail_passes(event->ctx, rec);
     ngx_sentry_crumb_pack(event, rec);
@@ -82,7 +83,7 @@ ngx_sentry_pack_identity(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 void
 ngx_sentry_pack_transaction(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
-    char                 buf[SNX_NAME_MAX], out[SNX_URL_MAX];
+    char                 buf[2 * SNX_NAME_MAX];
     size_t               len;
     snx_text_t           name;
     const char          *source;
@@ -117,23 +118,21 @@ ngx_sentry_pack_transaction(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
         snx_text_addz(&name, name.len ? " " : "");
 
         if (event->conf->named_route) {
-            snx_text_add(&name, ngx_sentry_str(&event->conf->route));
-            snx_rec_str(rec, SNX_F_TRANSACTION, snx_str(name.data, name.len));
-            snx_rec_str(rec, SNX_F_TRANSACTION_SOURCE, snx_str("route", 5));
-            return;
-        }
+            snx_text_add(&name, ngx_sentry_str(&event->conf->location));
+            source = "route";
 
-        len = snx_route_name(ngx_sentry_str(&event->path),
-                             name.data + name.len, name.cap - name.len);
-        name.len += len;
-        source = "url";
+        } else {
+            len = snx_route_name(ngx_sentry_str(&event->path),
+                                 name.data + name.len, name.cap - name.len);
+            name.len += len;
+            source = "url";
+        }
     }
 
-    len = ngx_sentry_scrub_path(event->conf, snx_str(name.data, name.len),
-                                out, sizeof(out));
+    len = snx_scrub_path(&event->conf->scrub, snx_str(name.data, name.len),
+                         buf + SNX_NAME_MAX, SNX_NAME_MAX);
 
-    snx_rec_str(rec, SNX_F_TRANSACTION, snx_str(out, ngx_min(len,
-                                                          SNX_NAME_MAX)));
+    snx_rec_str(rec, SNX_F_TRANSACTION, snx_str(buf + SNX_NAME_MAX, len));
     snx_rec_str(rec, SNX_F_TRANSACTION_SOURCE, snx_cstr(source));
 }
 

@@ -14,13 +14,9 @@
 
 static void ngx_sentry_request_url(ngx_sentry_event_t *event,
     snx_str_t target, snx_rec_writer_t *rec);
-static size_t ngx_sentry_request_origin(ngx_http_request_t *r,
-    unsigned char *p, size_t cap);
-static void ngx_sentry_request_host(ngx_str_t *name, snx_text_t *url);
+static void ngx_sentry_request_host(ngx_http_request_t *r, snx_text_t *url);
 static void ngx_sentry_request_query(ngx_sentry_event_t *event,
     snx_str_t target, snx_rec_writer_t *rec);
-static void ngx_sentry_request_client(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
 static void ngx_sentry_request_pack_header(ngx_sentry_event_t *event,
     snx_str_t name, snx_str_t value, snx_rec_writer_t *rec);
 static snx_str_t ngx_sentry_request_authority(snx_str_t host);
@@ -44,8 +40,6 @@ ngx_sentry_request_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     ngx_sentry_request_query(event, target, rec);
 
     snx_rec_str(rec, SNX_F_PROTOCOL, ngx_sentry_str(&r->http_protocol));
-
-    ngx_sentry_request_client(event, rec);
 }
 
 
@@ -55,7 +49,9 @@ static void
 ngx_sentry_request_url(ngx_sentry_event_t *event, snx_str_t target,
     snx_rec_writer_t *rec)
 {
-    size_t               cap, len, n;
+    char                 raw[SNX_URL_MAX];
+    size_t               cap, n;
+    snx_text_t           url;
     unsigned char       *p;
     ngx_http_request_t  *r;
 
@@ -73,88 +69,54 @@ ngx_sentry_request_url(ngx_sentry_event_t *event, snx_str_t target,
 
     target.len = n;
 
-    p = snx_rec_open(rec, SNX_F_URL, snx_str(NULL, 0), SNX_URL_MAX, &cap);
-
-    if (p) {
-        len = ngx_sentry_request_origin(r, p, SNX_URL_MAX);
-        len += ngx_sentry_scrub_path(event->conf, target, p + len,
-                                     SNX_URL_MAX - len);
-        snx_rec_close(rec, len);
-    }
-}
-
-
-/* scheme://host:port: the same for most requests of a worker */
-
-static size_t
-ngx_sentry_request_origin(ngx_http_request_t *r, unsigned char *p, size_t cap)
-{
-    uint64_t      key, hash;
-    in_port_t     port;
-    ngx_str_t     host;
-    snx_str_t     origin;
-    snx_memo_t   *memo;
-    snx_text_t    url;
-    ngx_uint_t    ssl;
-
-    memo = ngx_sentry_process_memo();
-    port = ngx_inet_get_port(r->connection->local_sockaddr);
-    ssl = 0;
+    snx_text_init(&url, raw, sizeof(raw));
+    snx_text_addz(&url, "http");
 
 #if (NGX_HTTP_SSL)
-    ssl = r->connection->ssl ? 1 : 0;
+    if (r->connection->ssl) {
+        snx_text_addz(&url, "s");
+    }
 #endif
 
-    host = r->headers_in.server;
+    snx_text_addz(&url, "://");
+    ngx_sentry_request_host(r, &url);
 
-    if (host.len == 0) {
-        host = ((ngx_http_core_srv_conf_t *)
-                ngx_http_get_module_srv_conf(r, ngx_http_core_module))
-               ->server_name;
+    cap = url.cap - url.len;
+    url.len += snx_scrub_path(&event->conf->scrub, target,
+                              url.data + url.len, cap);
+
+    p = snx_rec_open(rec, SNX_F_URL, snx_str(NULL, 0), url.len, &cap);
+
+    if (p) {
+        ngx_memcpy(p, url.data, url.len);
+        snx_rec_close(rec, url.len);
     }
-
-    /* the scrubbers' keys are even in these bits */
-
-    key = (uint64_t) port << 8 | ssl << 4 | 0xf;
-
-    if (memo && snx_memo_get(memo, key, ngx_sentry_str(&host), &origin, &hash)
-                == SNX_OK)
-    {
-        ngx_memcpy(p, origin.data, origin.len);
-        return origin.len;
-    }
-
-    snx_text_init(&url, p, cap);
-    snx_text_addz(&url, ssl ? "https://" : "http://");
-    ngx_sentry_request_host(&host, &url);
-
-    if (port != 0 && port != 80 && port != 443) {
-        snx_text_addz(&url, ":");
-        snx_text_addn(&url, port);
-    }
-
-    if (memo) {
-        snx_memo_put(memo, key, ngx_sentry_str(&host),
-                     snx_str(p, url.len), hash);
-    }
-
-    return url.len;
 }
 
 
 /*
- * The host nginx understood; characters that have no place in a host, and
- * userinfo, are left out.
+ * The host nginx understood, with the port of the connection; characters
+ * that have no place in a host, and userinfo, are left out.
  */
 
 static void
-ngx_sentry_request_host(ngx_str_t *name, snx_text_t *url)
+ngx_sentry_request_host(ngx_http_request_t *r, snx_text_t *url)
 {
-    u_char     c, host[256];
-    size_t     i, n;
-    snx_str_t  authority;
+    u_char                      c, host[256];
+    size_t                      i, n;
+    ngx_str_t                   name;
+    snx_str_t                   authority;
+    in_port_t                   port;
+    ngx_http_core_srv_conf_t   *cscf;
 
-    authority = ngx_sentry_request_authority(ngx_sentry_str(name));
+    name = r->headers_in.server;
+
+    if (name.len == 0) {
+        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+        name = cscf->server_name;
+    }
+
+    authority = ngx_sentry_request_authority(ngx_sentry_str(&name));
 
     n = 0;
 
@@ -174,6 +136,13 @@ ngx_sentry_request_host(ngx_str_t *name, snx_text_t *url)
 
     } else {
         snx_text_add(url, snx_str(host, n));
+    }
+
+    port = ngx_inet_get_port(r->connection->local_sockaddr);
+
+    if (port != 0 && port != 80 && port != 443) {
+        snx_text_addz(url, ":");
+        snx_text_addn(url, port);
     }
 }
 
@@ -197,15 +166,15 @@ ngx_sentry_request_query(ngx_sentry_event_t *event, snx_str_t target,
 
     if (p) {
         cap = ngx_min(cap, SNX_QUERY_MAX);
-        snx_rec_close(rec, ngx_sentry_scrub_query(event->conf,
-                                               snx_str(target.data + i + 1,
-                                                       target.len - i - 1),
-                                               p, cap));
+        snx_rec_close(rec, snx_scrub_query(&event->conf->scrub,
+                                           snx_str(target.data + i + 1,
+                                                   target.len - i - 1),
+                                           p, cap));
     }
 }
 
 
-static void
+void
 ngx_sentry_request_client(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     ngx_connection_t  *c;
@@ -259,30 +228,6 @@ ngx_sentry_request_headers(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
                 ngx_sentry_request_cookies(event, value, rec);
             }
         }
-    }
-}
-
-
-void
-ngx_sentry_request_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    size_t            cap;
-    unsigned char    *p;
-    ngx_table_elt_t  *agent;
-
-    agent = event->request->headers_in.user_agent;
-
-    if (agent == NULL || event->conf->hide_agent) {
-        return;
-    }
-
-    p = snx_rec_open(rec, SNX_F_HEADER, snx_cstr("User-Agent"), 1, &cap);
-
-    if (p) {
-        cap = ngx_min(cap, SNX_HEADER_VALUE_MAX);
-        snx_rec_close(rec, ngx_sentry_scrub_text(event->conf,
-                                             ngx_sentry_str(&agent->value),
-                                             p, cap));
     }
 }
 

@@ -19,6 +19,7 @@ static char *ngx_sentry_route_match(ngx_conf_t *cf, ngx_sentry_route_t *route,
 static void ngx_sentry_route_cleanup(void *data);
 static ngx_sentry_route_t *ngx_sentry_route_first(ngx_http_request_t *r,
     snx_str_t path);
+static snx_str_t ngx_sentry_route_target(ngx_http_request_t *r, u_char *buf);
 static ngx_int_t ngx_sentry_route_default(ngx_http_request_t *r,
     snx_str_t path);
 
@@ -194,7 +195,13 @@ ngx_sentry_route_option(ngx_conf_t *cf, ngx_sentry_route_t *route,
 ngx_int_t
 ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
 {
-    event->route = ngx_sentry_route_first(r, ngx_sentry_str(&event->path));
+    ngx_sentry_trace_t  *trace;
+
+    trace = event->ctx ? event->ctx->trace : NULL;
+
+    event->route = (trace && trace->routed)
+                   ? trace->route
+                   : ngx_sentry_route_first(r, ngx_sentry_str(&event->path));
 
     if (event->route) {
         return event->route->drop_errors ? NGX_DECLINED : NGX_OK;
@@ -205,31 +212,47 @@ ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
 
 
 ngx_int_t
-ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
-    ngx_sentry_route_t **route)
+ngx_sentry_route_traces(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
 {
     u_char                  buf[SNX_URL_MAX];
-    snx_str_t               path;
     ngx_sentry_srv_conf_t  *sscf;
-
-    *route = NULL;
 
     sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
 
-    if (sscf->routes == NULL && (!defaults || !sscf->default_routes)) {
+    trace->routed = 1;
+
+    if (sscf->routes == NULL) {
         return NGX_OK;
     }
 
-    path = snx_str(buf, snx_route_path(ngx_sentry_request_target(r), buf,
-                                       sizeof(buf)));
+    trace->route = ngx_sentry_route_first(r, ngx_sentry_route_target(r, buf));
 
-    *route = ngx_sentry_route_first(r, path);
+    return (trace->route && trace->route->drop_traces) ? NGX_DECLINED
+                                                       : NGX_OK;
+}
 
-    if (*route) {
-        return (*route)->drop_traces ? NGX_DECLINED : NGX_OK;
-    }
 
-    return defaults ? ngx_sentry_route_default(r, path) : NGX_OK;
+ngx_int_t
+ngx_sentry_route_builtin(ngx_http_request_t *r)
+{
+    u_char                  buf[SNX_URL_MAX];
+    ngx_sentry_srv_conf_t  *sscf;
+
+    sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
+
+    return sscf->default_routes
+           ? ngx_sentry_route_default(r, ngx_sentry_route_target(r, buf))
+           : NGX_OK;
+}
+
+
+/* The client's path, decoded, in buf of SNX_URL_MAX bytes. */
+
+static snx_str_t
+ngx_sentry_route_target(ngx_http_request_t *r, u_char *buf)
+{
+    return snx_str(buf, snx_route_path(ngx_sentry_request_target(r), buf,
+                                       SNX_URL_MAX));
 }
 
 

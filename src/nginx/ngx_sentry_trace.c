@@ -37,6 +37,8 @@ typedef struct {
 
 static void ngx_sentry_trace_make(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
+static uint32_t ngx_sentry_trace_random(ngx_sentry_worker_t *worker);
+static ngx_uint_t ngx_sentry_trace_called(ngx_http_request_t *r);
 static void ngx_sentry_trace_caller(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_caller_t *caller);
 static void ngx_sentry_trace_caller_baggage(ngx_http_request_t *r,
@@ -49,6 +51,7 @@ static void ngx_sentry_trace_decide(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static double ngx_sentry_trace_rate(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
+static void ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec);
 
 
 ngx_sentry_trace_t *
@@ -116,32 +119,44 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     ngx_sentry_trace_t *trace)
 {
     double                unit;
+    ngx_sentry_draw_t     draw;
     ngx_sentry_caller_t   caller;
     ngx_sentry_worker_t  *worker;
 
     worker = ngx_sentry_process_worker();
 
-    ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
-
+    caller.found = 0;
     caller.rate = -1;
 
-    if (conf->trace_context & NGX_SENTRY_EXTRACT) {
+    ngx_sentry_trail_drawn(r, &draw);
+
+    if (draw.conf) {
+        conf = draw.conf;
+
+    } else if ((conf->trace_context & NGX_SENTRY_EXTRACT)
+               && ngx_sentry_trace_called(r))
+    {
+        ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
+        caller.rate = -1;
+
         ngx_sentry_trace_caller(r, conf, &caller);
     }
 
     trace->conf = conf;
     trace->flag = -1;
 
-    ngx_sentry_process_id(worker, trace->span_id, 8);
-    ngx_sentry_process_id(worker, trace->upstream_span_id, 8);
-
-    unit = ngx_sentry_process_unit(worker);
-
     if (!caller.found) {
-        ngx_sentry_process_id(worker, trace->trace_id, 16);
-        trace->random = snx_sample_random(unit, -1, -1);
+
+        /* trace_id, and span_id behind it */
+
+        ngx_sentry_process_id(worker, trace->trace_id, 16 + 8);
+        trace->random = draw.conf ? draw.random
+                                  : ngx_sentry_trace_random(worker);
 
     } else {
+        ngx_sentry_process_id(worker, trace->span_id, 8);
+        unit = ngx_sentry_process_unit(worker);
+
         ngx_memcpy(trace->trace_id, caller.trace.trace_id, 16);
         ngx_memcpy(trace->parent_span_id, caller.trace.span_id, 8);
 
@@ -162,6 +177,77 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     }
 
     ngx_sentry_trace_decide(r, conf, trace);
+}
+
+
+static uint32_t
+ngx_sentry_trace_random(ngx_sentry_worker_t *worker)
+{
+    return snx_sample_random(ngx_sentry_process_unit(worker), -1, -1);
+}
+
+
+ngx_uint_t
+ngx_sentry_trace_missed(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t       *ctx;
+    ngx_sentry_draw_t       draw;
+    ngx_sentry_worker_t    *worker;
+    ngx_sentry_loc_conf_t  *conf;
+
+    ngx_sentry_trail_drawn(r, &draw);
+
+    if (draw.conf) {
+        return draw.missed;
+    }
+
+    ctx = ngx_sentry_trail_ctx(r, 0);
+    conf = ngx_sentry_trail_place(r, ctx);
+    worker = ngx_sentry_process_worker();
+
+    if (!conf->constant || worker == NULL || (ctx && ctx->trace)
+        || ((conf->trace_context & NGX_SENTRY_EXTRACT)
+            && ngx_sentry_trace_called(r)))
+    {
+        return 0;
+    }
+
+    /* as in snx_sample_decide(); pressure can only make more of them miss */
+
+    draw.conf = conf;
+    draw.random = ngx_sentry_trace_random(worker);
+    draw.missed = (double) draw.random
+                  >= conf->traces_sample_rate.value * SNX_SAMPLE_RAND_N;
+
+    ngx_sentry_trail_draw(r, &draw);
+
+    return draw.missed;
+}
+
+
+/* Whether there is a header to be read by ngx_sentry_trace_caller(). */
+
+static ngx_uint_t
+ngx_sentry_trace_called(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if ((h[i].key.len == 11 || h[i].key.len == 12)
+                && (ngx_sentry_is_header(&h[i], "sentry-trace")
+                    || ngx_sentry_is_header(&h[i], "traceparent")))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 
@@ -330,20 +416,18 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     double                   rate;
     ngx_int_t                rc;
     snx_sample_t             sample;
-    ngx_sentry_route_t      *route;
     ngx_sentry_main_conf_t  *smcf;
 
     rc = NGX_OK;
     smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
     rate = -1;
-    route = NULL;
 
     if (!smcf->env.tracing_disabled) {
         rc = conf->dropped ? NGX_DECLINED
-                           : ngx_sentry_route_traces(r, 0, &route);
+                           : ngx_sentry_route_traces(r, trace);
 
-        rate = (rc == NGX_OK && route && route->traces >= 0)
-               ? route->traces : ngx_sentry_trace_rate(r, conf);
+        rate = (rc == NGX_OK && trace->route && trace->route->traces >= 0)
+               ? trace->route->traces : ngx_sentry_trace_rate(r, conf);
     }
 
     snx_sample_decide(&sample, rate, trace->flag, trace->random,
@@ -354,8 +438,8 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     if (sample.sampled == 1) {
 
         if (rc == NGX_DECLINED
-            || (route == NULL
-                && ngx_sentry_route_traces(r, 1, &route) != NGX_OK))
+            || (trace->route == NULL
+                && ngx_sentry_route_builtin(r) != NGX_OK))
         {
             sample.sampled = 0;
             sample.rate = 0;
@@ -371,7 +455,6 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
         }
     }
 
-    trace->route = route;
     trace->rate = sample.rate;
     trace->sampled = sample.sampled;
     trace->why = sample.why;
@@ -409,38 +492,64 @@ ngx_sentry_trace_rate(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 void
 ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
 {
-    char                 rate[SNX_SAMPLE_RATE_MAX];
-    ngx_sentry_trace_t   trace, *kept;
+    ngx_sentry_trace_t   copy, *trace;
 
-    kept = ngx_sentry_trace_keep(r);
+    trace = ngx_sentry_trace_keep(r);
 
-    if (kept) {
-        ngx_sentry_baggage_build(r, kept);
+    if (trace == NULL) {
+        ngx_sentry_trace_of(r, &copy);
+        trace = &copy;
     }
 
-    ngx_sentry_trace_of(r, &trace);
+    snx_rec_str(rec, SNX_F_TRACE_ID, snx_str(trace->trace_id, 16));
+    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(trace->span_id, 8));
 
-    snx_rec_str(rec, SNX_F_TRACE_ID, snx_str(trace.trace_id, 16));
-    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(trace.span_id, 8));
-
-    if (trace.continued) {
+    if (trace->continued) {
         snx_rec_str(rec, SNX_F_PARENT_SPAN_ID,
-                    snx_str(trace.parent_span_id, 8));
+                    snx_str(trace->parent_span_id, 8));
     }
 
-    if (trace.flag >= 0) {
-        snx_rec_num(rec, SNX_F_SAMPLED, trace.flag);
+    if (trace->flag >= 0) {
+        snx_rec_num(rec, SNX_F_SAMPLED, trace->flag);
     }
 
-    if (trace.rate >= 0) {
-        snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE,
-                    snx_str(rate, snx_sample_write_rate(trace.rate, rate)));
+    if (trace->rate >= 0) {
+        ngx_sentry_trace_pack_rate(trace->rate, rec);
     }
 
-    if (trace.propagated) {
+    if (trace->propagated) {
         snx_rec_str(rec, SNX_F_UPSTREAM_SPAN_ID,
-                    snx_str(trace.upstream_span_id, 8));
+                    snx_str(trace->upstream_span_id, 8));
     }
 
-    snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace.baggage));
+    /* what went nowhere and is all ours the sender can make itself */
+
+    if (trace->sampled == 1 && !trace->built && !trace->frozen) {
+        snx_rec_num(rec, SNX_F_SAMPLE_RAND, trace->random);
+        return;
+    }
+
+    if (trace != &copy) {
+        ngx_sentry_baggage_build(r, trace);
+    }
+
+    snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace->baggage));
+}
+
+
+/* One rate is that of many requests. */
+
+static void
+ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec)
+{
+    static double  last = -1;
+    static size_t  len;
+    static char    text[SNX_SAMPLE_RATE_MAX];
+
+    if (rate > last || rate < last) {
+        len = snx_sample_write_rate(rate, text);
+        last = rate;
+    }
+
+    snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE, snx_str(text, len));
 }

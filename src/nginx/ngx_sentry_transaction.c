@@ -16,15 +16,23 @@
 #define NGX_SENTRY_ACCEPT_MAX_MS  2000
 
 
+static void ngx_sentry_transaction_judge(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf);
 static ngx_int_t ngx_sentry_transaction_wanted(ngx_sentry_event_t *event);
 static void ngx_sentry_transaction_capture(ngx_sentry_event_t *event);
-static void ngx_sentry_transaction_lose(ngx_sentry_event_t *event,
-    snx_lost_t why, ngx_uint_t transactions);
-static ngx_uint_t ngx_sentry_transaction_spans(ngx_sentry_event_t *event);
+static void ngx_sentry_transaction_lose(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, snx_lost_t why, ngx_uint_t transactions);
+static ngx_uint_t ngx_sentry_transaction_spans(ngx_http_request_t *r);
 static void ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 static void ngx_sentry_transaction_identity(ngx_sentry_event_t *event,
     int64_t upgrade, snx_rec_writer_t *rec);
+static void ngx_sentry_transaction_line(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_transaction_name(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
+static void ngx_sentry_transaction_agent(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
 static int64_t ngx_sentry_transaction_end(ngx_sentry_event_t *event,
     int64_t start, int64_t upgrade);
 static void ngx_sentry_transaction_marks(ngx_sentry_event_t *event,
@@ -38,31 +46,49 @@ static int64_t ngx_sentry_transaction_upgrade(ngx_http_request_t *r);
 ngx_int_t
 ngx_sentry_transaction_log(ngx_http_request_t *r)
 {
-    ngx_sentry_event_t  event;
+    ngx_sentry_ctx_t       *ctx;
+    ngx_sentry_loc_conf_t  *conf;
 
     if (r != r->main) {
         return NGX_OK;
     }
 
-    ngx_memzero(&event, sizeof(ngx_sentry_event_t));
-
-    event.request = r;
-    event.ctx = ngx_sentry_trail_ctx(r, 0);
-    event.conf = ngx_sentry_trail_place(r, event.ctx);
+    ctx = ngx_sentry_trail_ctx(r, 0);
+    conf = ngx_sentry_trail_place(r, ctx);
 
     /* no preflights; and what was asked must have been understood */
 
-    if (!event.conf->traces || r->method == NGX_HTTP_OPTIONS
+    if (!conf->traces || r->method == NGX_HTTP_OPTIONS
         || r->unparsed_uri.len == 0)
     {
         return NGX_OK;
     }
 
-    if (ngx_sentry_transaction_wanted(&event)) {
-        ngx_sentry_transaction_capture(&event);
+    if (ngx_sentry_trace_missed(r)) {
+        ngx_sentry_transaction_lose(r, conf, SNX_LOST_SAMPLE_RATE, 1);
+
+    } else {
+        ngx_sentry_transaction_judge(r, conf);
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_sentry_transaction_judge(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf)
+{
+    ngx_sentry_event_t  event;
+
+    ngx_memzero(&event, sizeof(ngx_sentry_event_t));
+
+    event.request = r;
+    event.conf = conf;
+
+    if (ngx_sentry_transaction_wanted(&event)) {
+        ngx_sentry_transaction_capture(&event);
+    }
 }
 
 
@@ -97,13 +123,14 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
             why = SNX_LOST_SAMPLE_RATE;
         }
 
-        ngx_sentry_transaction_lose(event, why, 1);
+        ngx_sentry_transaction_lose(event->request, event->conf, why, 1);
 
         return 0;
     }
 
     if (ngx_sentry_capture_ignored(event->request, event->conf)) {
-        ngx_sentry_transaction_lose(event, SNX_LOST_IGNORED, 1);
+        ngx_sentry_transaction_lose(event->request, event->conf,
+                                    SNX_LOST_IGNORED, 1);
         return 0;
     }
 
@@ -114,12 +141,12 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
 /* The spans are counted with it; transactions 0: it is counted already. */
 
 static void
-ngx_sentry_transaction_lose(ngx_sentry_event_t *event, snx_lost_t why,
-    ngx_uint_t transactions)
+ngx_sentry_transaction_lose(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, snx_lost_t why, ngx_uint_t transactions)
 {
     snx_project_t  *project;
 
-    project = event->conf->dsn ? event->conf->dsn->project : NULL;
+    project = conf->dsn ? conf->dsn->project : NULL;
 
     if (project == NULL) {
         return;
@@ -130,21 +157,20 @@ ngx_sentry_transaction_lose(ngx_sentry_event_t *event, snx_lost_t why,
     }
 
     snx_project_lose(project, why, SNX_CAT_SPAN,
-                     ngx_sentry_transaction_spans(event));
+                     ngx_sentry_transaction_spans(r));
 }
 
 
 /* The transaction itself counts as one. */
 
 static ngx_uint_t
-ngx_sentry_transaction_spans(ngx_sentry_event_t *event)
+ngx_sentry_transaction_spans(ngx_http_request_t *r)
 {
     ngx_uint_t                  i, n;
-    ngx_http_request_t         *r;
+    ngx_sentry_ctx_t           *ctx;
     ngx_http_upstream_state_t  *state;
 
     n = 1;
-    r = event->request;
 
     if (r->upstream_states) {
         state = r->upstream_states->elts;
@@ -154,8 +180,10 @@ ngx_sentry_transaction_spans(ngx_sentry_event_t *event)
         }
     }
 
-    if (event->ctx && event->ctx->spans) {
-        n += ngx_min(event->ctx->spans->nsubrequests,
+    ctx = ngx_sentry_trail_ctx(r, 0);
+
+    if (ctx && ctx->spans) {
+        n += ngx_min(ctx->spans->nsubrequests,
                      NGX_SENTRY_SUBREQUESTS_MAX_N);
     }
 
@@ -166,7 +194,6 @@ ngx_sentry_transaction_spans(ngx_sentry_event_t *event)
 static void
 ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
 {
-    u_char                path[SNX_URL_MAX];
     snx_project_t        *project;
     snx_rec_writer_t      rec;
     ngx_http_request_t   *r;
@@ -177,14 +204,9 @@ ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
     project = event->conf->dsn ? event->conf->dsn->project : NULL;
 
     if (ngx_sentry_process_limited(project, SNX_CAT_TRANSACTION)) {
-        ngx_sentry_transaction_lose(event, SNX_LOST_RATELIMIT_BACKOFF, 0);
+        ngx_sentry_transaction_lose(event->request, event->conf,
+                                    SNX_LOST_RATELIMIT_BACKOFF, 0);
         return;
-    }
-
-    if (!event->conf->named_route) {
-        event->path.data = path;
-        event->path.len = snx_route_path(ngx_sentry_request_target(r), path,
-                                         sizeof(path));
     }
 
     event->status = r->err_status ? r->err_status : r->headers_out.status;
@@ -195,7 +217,8 @@ ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
     if (ngx_sentry_process_put(worker, project, SNX_KIND_TRANSACTION, &rec)
         != NGX_OK)
     {
-        ngx_sentry_transaction_lose(event, SNX_LOST_QUEUE_OVERFLOW, 0);
+        ngx_sentry_transaction_lose(event->request, event->conf,
+                                    SNX_LOST_QUEUE_OVERFLOW, 0);
     }
 }
 
@@ -215,8 +238,8 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     snx_rec_raw(rec, ngx_sentry_str(&event->conf->constants));
 
     ngx_sentry_transaction_identity(event, upgrade, rec);
-    ngx_sentry_pack_transaction(event, rec);
-    ngx_sentry_request_line(event, rec);
+    ngx_sentry_transaction_line(event, rec);
+    ngx_sentry_request_client(event, rec);
     ngx_sentry_transaction_marks(event, upgrade, rec);
     ngx_sentry_pack_upstreams(event, rec);
     ngx_sentry_trail_passes(event->ctx, rec);
@@ -229,7 +252,7 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
         snx_rec_num(rec, SNX_F_BODY_SIZE, r->headers_in.content_length_n);
     }
 
-    ngx_sentry_request_agent(event, rec);
+    ngx_sentry_transaction_agent(event, rec);
 }
 
 
@@ -253,6 +276,123 @@ ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
     }
 
     ngx_sentry_trace_pack(event->request, rec);
+}
+
+
+/*
+ * Name and URL are the same for the same request line in the same place, and
+ * filtering them costs more than all the rest of a record.
+ */
+
+static void
+ngx_sentry_transaction_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    size_t               from;
+    u_char               line[SNX_MEMO_TEXT_MAX], *p;
+    uint64_t             key, hash;
+    uint32_t             left_out;
+    ngx_str_t           *host;
+    snx_str_t            in, packed;
+    snx_memo_t          *memo;
+    ngx_http_request_t  *r;
+
+    r = event->request;
+    host = &r->headers_in.server;
+    memo = ngx_sentry_process_memo();
+
+    if (memo == NULL || event->conf->transaction
+        || r->request_line.len + host->len > sizeof(line))
+    {
+        ngx_sentry_transaction_name(event, rec);
+        return;
+    }
+
+    p = ngx_cpymem(line, r->request_line.data, r->request_line.len);
+    p = ngx_cpymem(p, host->data, host->len);
+
+    /* the port is part of the URL; addresses have no more than 48 bits */
+
+    key = (uint64_t) (uintptr_t) event->conf
+          ^ (uint64_t) ngx_inet_get_port(r->connection->local_sockaddr) << 48;
+    in = snx_str(line, (size_t) (p - line));
+
+    if (snx_memo_get(memo, key, in, &packed, &hash) == SNX_OK) {
+        snx_rec_raw(rec, packed);
+        return;
+    }
+
+    from = (size_t) (rec->pos - rec->start);
+    left_out = rec->left_out;
+
+    ngx_sentry_transaction_name(event, rec);
+
+    if (rec->left_out == left_out) {
+        snx_memo_put(memo, key, in,
+                     snx_str(rec->start + from,
+                             (size_t) (rec->pos - rec->start) - from),
+                     hash);
+    }
+}
+
+
+static void
+ngx_sentry_transaction_name(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    u_char  path[SNX_URL_MAX];
+
+    event->path.data = path;
+    event->path.len = snx_route_path(ngx_sentry_request_target(
+                                                              event->request),
+                                     path, sizeof(path));
+
+    ngx_sentry_pack_transaction(event, rec);
+    ngx_sentry_request_line(event, rec);
+}
+
+
+static void
+ngx_sentry_transaction_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    size_t            cap;
+    uint64_t          key, hash;
+    snx_str_t         in, out;
+    snx_memo_t       *memo;
+    unsigned char    *p;
+    ngx_table_elt_t  *agent;
+
+    agent = event->request->headers_in.user_agent;
+
+    if (agent == NULL || event->conf->hide_agent) {
+        return;
+    }
+
+    memo = ngx_sentry_process_memo();
+    in = ngx_sentry_str(&agent->value);
+
+    /* no location has an odd address */
+
+    key = (uint64_t) (uintptr_t) &event->conf->scrub | 1;
+
+    if (memo && snx_memo_get(memo, key, in, &out, &hash) == SNX_OK) {
+        snx_rec_pair(rec, SNX_F_HEADER, snx_str("User-Agent", 10), out);
+        return;
+    }
+
+    p = snx_rec_open(rec, SNX_F_HEADER, snx_str("User-Agent", 10),
+                     SNX_HEADER_VALUE_MAX, &cap);
+
+    if (p == NULL) {
+        return;
+    }
+
+    out = snx_str(p, snx_scrub_text(&event->conf->scrub, in, p,
+                                    SNX_HEADER_VALUE_MAX));
+
+    if (memo) {
+        snx_memo_put(memo, key, in, out, hash);
+    }
+
+    snx_rec_close(rec, out.len);
 }
 
 

@@ -114,7 +114,7 @@ snx_dest_reachable(snx_dest_t *dest, const snx_queue_t *queue,
 
     snx_mailbox_put(dest->box, SNX_MSG_NOTICE,
                     "%s is reachable again after %llu s, %u records waiting",
-                    dest->project->label,
+                    snx_project_label(dest->project),
                     (unsigned long long) (now_ms - dest->down_ms) / 1000,
                     (unsigned) usage.pending);
 
@@ -148,7 +148,7 @@ snx_dest_refused(snx_dest_t *dest, const snx_answer_t *answer, int64_t now_us)
     dest->refused = answer->status;
 
     snx_mailbox_put(dest->box, SNX_MSG_ERROR, "%s refused an envelope: %s",
-                    dest->project->label, text);
+                    snx_project_label(dest->project), text);
 }
 
 
@@ -207,7 +207,8 @@ snx_dest_tell_limits(snx_dest_t *dest, uint64_t now_ms)
 
     if (fresh != 0) {
         snx_mailbox_put(dest->box, SNX_MSG_INFO, "%s rate limits %.*s",
-                        dest->project->label, (int) list.len, list.data);
+                        snx_project_label(dest->project), (int) list.len,
+                        list.data);
     }
 }
 
@@ -282,7 +283,7 @@ snx_dest_failed(snx_dest_t *dest, const snx_answer_t *answer, int probe,
 
         snx_mailbox_put(dest->box, SNX_MSG_WARN,
                         "%s is unreachable: %s, retrying",
-                        dest->project->label, error);
+                        snx_project_label(dest->project), error);
 
     } else {
         dest->backoff_ms *= 2;

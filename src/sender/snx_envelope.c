@@ -5,6 +5,7 @@
 
 
 #include "snx_baggage.h"
+#include "snx_sample.h"
 #include "snx_encode.h"
 #include "snx_envelope.h"
 #include "snx_text.h"
@@ -30,11 +31,16 @@ static void
 snx_envelope_trace_own(snx_json_t *j, const snx_fields_t *fields,
     const snx_dsn_t *dsn)
 {
+    int        begun;
     char       org[24];
-    snx_str_t  id;
+    int64_t    random;
+    snx_str_t  id, rate;
 
-    if (snx_fields_first(fields, SNX_F_PARENT_SPAN_ID) != NULL
-        || snx_fields_first(fields, SNX_F_SAMPLED) != NULL)
+    begun = snx_fields_num(fields, SNX_F_SAMPLE_RAND, &random);
+
+    if (!begun
+        && (snx_fields_first(fields, SNX_F_PARENT_SPAN_ID) != NULL
+            || snx_fields_first(fields, SNX_F_SAMPLED) != NULL))
     {
         return;
     }
@@ -53,6 +59,17 @@ snx_envelope_trace_own(snx_json_t *j, const snx_fields_t *fields,
     snx_json_str(j, "org_id",
                  snx_str(org, snx_dsn_org_id(dsn, org, sizeof(org))),
                  sizeof(org));
+
+    if (begun) {
+        rate = snx_fields_str(fields, SNX_F_CLIENT_SAMPLE_RATE);
+
+        snx_json_const(j, "sampled", "true");
+        snx_json_str(j, "sample_rate", rate.len ? rate : snx_cstr("1"),
+                     SNX_SAMPLE_RATE_MAX);
+        snx_json_str(j, "sample_rand",
+                     snx_str(org, snx_sample_write((uint32_t) random, org)),
+                     sizeof(org));
+    }
 
     snx_json_close(j);
 }

@@ -118,6 +118,13 @@ test_round(void)
     snx_rec_num(&w, SNX_F_STATUS, INT64_MIN);
     (void) snx_rec_find(snx_str(buf, snx_rec_end(&w)), SNX_F_STATUS, &f);
     is_int(f.num, INT64_MIN, "any number");
+
+    snx_rec_begin(&w, buf, sizeof(buf));
+    snx_rec_key(&w, SNX_F_MARK, snx_cstr("mark"));
+    snx_rec_num(&w, SNX_F_STATUS, 1);
+    (void) snx_rec_find(snx_str(buf, snx_rec_end(&w)), SNX_F_MARK, &f);
+    ok(f.key.len == 4 && memcmp(f.key.data, "mark", 4) == 0
+       && f.value.len == 0, "a key without a value");
 }
 
 

@@ -36,11 +36,11 @@ sub figures {
     my @times = sort { $a <=> $b } @{$result->{times} || []};
     my %figures = (
         name => $result->{name},
-        rate => median(map { $_->{rate} } @cycles),
-        ratio => median(@ratios),
+        rate => scalar(median(map { $_->{rate} } @cycles)),
+        ratio => scalar(median(@ratios)),
         ratios => \@ratios,
-        loop_us => median(map { $_->{loop} } @cycles),
-        others_us => median(map { $_->{others} } @cycles),
+        loop_us => scalar(median(map { $_->{loop} } @cycles)),
+        others_us => scalar(median(map { $_->{others} } @cycles)),
         memory_kib => $result->{memory},
     );
 
@@ -114,11 +114,13 @@ sub show_last {
         my $share = $one->{share_delivered} || {};
         my $latency = $one->{latency_us} || {};
 
-        printf "%-12s %8.0f %6.3f (%.2f-%.2f) %8.2f %8.2f %8.2f %9s %8s"
-            . " %7s %7s %7s %6s %s\n",
-            $one->{name}, $one->{rate}, $one->{ratio}, $ratios[0],
-            $ratios[-1], $one->{loop_us}, $one->{loop_added_us},
-            $one->{others_us}, whole($one->{instructions}),
+        printf "%-12s %8s %17s %8s %8s %8s %9s %8s %7s %7s %7s %6s %s\n",
+            $one->{name}, whole($one->{rate}),
+            @ratios ? sprintf('%6.3f (%.2f-%.2f)', $one->{ratio}, $ratios[0],
+                              $ratios[-1]) : '',
+            (map { defined $_ ? sprintf('%.2f', $_) : '' }
+                 @$one{qw/ loop_us loop_added_us others_us /}),
+            whole($one->{instructions}),
             whole($one->{instructions_added}),
             (map { whole($latency->{$_}) } qw/ 50 99 99.9 /),
             $one->{memory_kib} // '',
