@@ -25,8 +25,8 @@ snx_random_seed(snx_random_t *random, const void *entropy)
 }
 
 
-uint64_t
-snx_random_next(snx_random_t *random)
+static inline uint64_t
+snx_random_draw(snx_random_t *random)
 {
     uint64_t   result, t, *s;
 
@@ -45,6 +45,13 @@ snx_random_next(snx_random_t *random)
 }
 
 
+uint64_t
+snx_random_next(snx_random_t *random)
+{
+    return snx_random_draw(random);
+}
+
+
 void
 snx_random_id(snx_random_t *random, void *out, size_t len)
 {
@@ -54,13 +61,13 @@ snx_random_id(snx_random_t *random, void *out, size_t len)
     any = 0;
 
     for (p = out; len >= sizeof(bits); len -= sizeof(bits)) {
-        bits = snx_random_next(random);
+        bits = snx_random_draw(random);
         any |= bits;
         memcpy(p, &bits, sizeof(bits));
         p += sizeof(bits);
     }
 
-    for (bits = len ? snx_random_next(random) : 0; len != 0; len--) {
+    for (bits = len ? snx_random_draw(random) : 0; len != 0; len--) {
         any |= bits & 0xff;
         *p++ = (unsigned char) bits;
         bits >>= 8;
@@ -77,5 +84,5 @@ snx_random_id(snx_random_t *random, void *out, size_t len)
 double
 snx_random_unit(snx_random_t *random)
 {
-    return (double) (snx_random_next(random) >> 11) * 0x1.0p-53;
+    return (double) (snx_random_draw(random) >> 11) * 0x1.0p-53;
 }

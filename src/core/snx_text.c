@@ -118,15 +118,28 @@ snx_text_valid(snx_str_t in)
 }
 
 
+/* Both digits of a byte at once: ids are written for each request. */
+
+#define SNX_TEXT_PAIRS(d)                                                     \
+    d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7"                           \
+    d "8" d "9" d "a" d "b" d "c" d "d" d "e" d "f"
+
+static const char  snx_text_pairs[] =
+    SNX_TEXT_PAIRS("0") SNX_TEXT_PAIRS("1") SNX_TEXT_PAIRS("2")
+    SNX_TEXT_PAIRS("3") SNX_TEXT_PAIRS("4") SNX_TEXT_PAIRS("5")
+    SNX_TEXT_PAIRS("6") SNX_TEXT_PAIRS("7") SNX_TEXT_PAIRS("8")
+    SNX_TEXT_PAIRS("9") SNX_TEXT_PAIRS("a") SNX_TEXT_PAIRS("b")
+    SNX_TEXT_PAIRS("c") SNX_TEXT_PAIRS("d") SNX_TEXT_PAIRS("e")
+    SNX_TEXT_PAIRS("f");
+
+
 void
 snx_text_hex(const unsigned char *in, size_t len, char *out)
 {
-    size_t             i;
-    static const char  digits[] = "0123456789abcdef";
+    size_t  i;
 
     for (i = 0; i < len; i++) {
-        out[2 * i] = digits[in[i] >> 4];
-        out[2 * i + 1] = digits[in[i] & 0xf];
+        memcpy(out + 2 * i, snx_text_pairs + 2 * in[i], 2);
     }
 }
 

@@ -150,6 +150,8 @@ typedef struct {
     snx_shm_t                 *shm;
     uint16_t                   generation;
 
+    ngx_int_t                  slot;       /* in each request's variables */
+
     unsigned                   handlers:1; /* sentry_status is used */
     unsigned                   slow:1;     /* some location asks for them */
     unsigned                   event_limit_set:1;
@@ -209,6 +211,7 @@ typedef struct {
     ngx_str_t                  constants;  /* packed fields of each record */
     ngx_str_t                  location;   /* name, empty at server level */
     ngx_str_t                  baggage;    /* constant members of a trace */
+    ngx_str_t                  heads[3];   /* all, by sampled + 1 */
     ngx_sentry_place_t        *place;      /* NULL: at http level */
     ngx_str_t                 *frames;     /* packed, server first */
     ngx_uint_t                 nframes;
@@ -217,6 +220,7 @@ typedef struct {
     unsigned                   remember:1;     /* passes are of use */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   traces:1;       /* requests may be sampled */
+    unsigned                   constant:1;     /* at a constant rate */
     unsigned                   hide_agent:1;   /* by sentry_scrub */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
@@ -286,6 +290,7 @@ typedef struct {
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
     unsigned                   routed:1;   /* route was looked for */
+    unsigned                   upstream:1;    /* upstream_span_id is set */
 
     /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
     ngx_sentry_loc_conf_t     *conf;       /* that decided */
@@ -366,14 +371,28 @@ typedef struct {
 
 
 /*
+ * The random number of a request before its trace is made, and where it was
+ * drawn.  With missed set the request is not sampled, and most of these never
+ * need a trace.
+ */
+
+typedef struct {
+    ngx_sentry_loc_conf_t     *conf;       /* NULL: not drawn */
+    uint32_t                   random;
+    unsigned                   missed:1;
+} ngx_sentry_draw_t;
+
+
+/*
  * Kept in the request's pool, found again after internal redirects: the
  * locations the request came through, and what nginx logged.
  */
 
 typedef struct {
     ngx_uint_t                 npasses;
-    ngx_sentry_pass_t          passes[NGX_SENTRY_PASSES_MAX_N];
+    ngx_sentry_pass_t         *passes;     /* room for PASSES_MAX_N */
     void                     **line_conf;  /* as of the last line */
+    ngx_sentry_draw_t          draw;
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
     ngx_sentry_verdict_t       verdict;
     ngx_sentry_spans_t        *spans;      /* NULL: nothing noted */
@@ -565,9 +584,68 @@ void ngx_sentry_pressure_check(snx_shm_t *shm);
 /* Rewrite phase: notes the pass, where that may be wanted later. */
 ngx_int_t ngx_sentry_trail_handler(ngx_http_request_t *r);
 
-/* What is kept of a main request; made when make is set; NULL if not. */
-ngx_sentry_ctx_t *ngx_sentry_trail_ctx(ngx_http_request_t *r,
-    ngx_uint_t make);
+/* Reserves the slot that requests keep it in; postconfiguration. */
+ngx_int_t ngx_sentry_trail_init(ngx_conf_t *cf,
+    ngx_sentry_main_conf_t *smcf);
+
+/* NULL where nothing is reported. */
+static ngx_inline ngx_http_variable_value_t *
+ngx_sentry_trail_slot(ngx_http_request_t *r)
+{
+    ngx_sentry_main_conf_t  *smcf;
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
+
+    return smcf->zone ? &r->variables[smcf->slot] : NULL;
+}
+
+
+/*
+ * What is kept of a main request; made when make is set; NULL if not.  With
+ * escape set the slot has a draw instead, which needs no memory.
+ */
+
+ngx_sentry_ctx_t *ngx_sentry_trail_make(ngx_http_request_t *r);
+
+static ngx_inline ngx_sentry_ctx_t *
+ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
+{
+    ngx_http_variable_value_t  *slot;
+
+    slot = ngx_sentry_trail_slot(r);
+
+    if (slot && slot->data && !slot->escape) {
+        return (ngx_sentry_ctx_t *) slot->data;
+    }
+
+    return make ? ngx_sentry_trail_make(r) : NULL;
+}
+
+
+/* Keeps the draw of a request, and finds it; conf NULL: there is none. */
+
+void ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw);
+
+static ngx_inline void
+ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+{
+    ngx_http_variable_value_t  *slot;
+
+    slot = ngx_sentry_trail_slot(r);
+
+    if (slot == NULL || slot->data == NULL) {
+        draw->conf = NULL;
+
+    } else if (slot->escape) {
+        draw->conf = (ngx_sentry_loc_conf_t *) slot->data;
+        draw->random = slot->len;
+        draw->missed = slot->not_found;
+
+    } else {
+        *draw = ((ngx_sentry_ctx_t *) slot->data)->draw;
+    }
+}
+
 
 /* The place that counts: not the error page that the request was led to. */
 ngx_sentry_loc_conf_t *ngx_sentry_trail_place(ngx_http_request_t *r,
@@ -594,6 +672,12 @@ void ngx_sentry_trail_upstreams(ngx_http_request_t *r,
  * recorded in this process.
  */
 ngx_sentry_trace_t *ngx_sentry_trace_keep(ngx_http_request_t *r);
+
+/*
+ * Whether it is known without a trace that r, a main request, is not sampled:
+ * its own rate decides and the draw missed it.  Cheap: this is most requests.
+ */
+ngx_uint_t ngx_sentry_trace_missed(ngx_http_request_t *r);
 
 /* A copy of it, of random ids where it could not be kept. */
 void ngx_sentry_trace_of(ngx_http_request_t *r, ngx_sentry_trace_t *trace);

@@ -12,8 +12,15 @@
 #include "snx_text.h"
 
 
+static ngx_int_t ngx_sentry_baggage_heads(ngx_conf_t *cf,
+    ngx_sentry_loc_conf_t *conf);
+static ngx_int_t ngx_sentry_baggage_begin(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
 static void ngx_sentry_baggage_head(ngx_sentry_trace_t *trace,
     snx_baggage_t *b);
+static ngx_int_t ngx_sentry_baggage_join(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+static ngx_uint_t ngx_sentry_baggage_came(ngx_http_request_t *r);
 static void ngx_sentry_baggage_continue(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace, snx_baggage_t *b);
 static void ngx_sentry_baggage_incoming(ngx_http_request_t *r,
@@ -60,6 +67,41 @@ ngx_sentry_baggage_constants(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf)
 
     ngx_memcpy(conf->baggage.data, buf, b.len);
 
+    return ngx_sentry_baggage_heads(cf, conf);
+}
+
+
+/*
+ * Whole baggages, in which only trace_id and sample_rand are still to be set:
+ * nearly all traces that begin here have one of these.
+ */
+
+static ngx_int_t
+ngx_sentry_baggage_heads(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf)
+{
+    int                 i;
+    u_char              buf[SNX_BAGGAGE_MAX];
+    snx_baggage_t       b;
+    ngx_sentry_trace_t  trace;
+
+    ngx_memzero(&trace, sizeof(ngx_sentry_trace_t));
+
+    trace.conf = conf;
+
+    for (i = -1; i < 2; i++) {
+        trace.sampled = (signed char) i;
+        trace.rate = i < 0 ? -1 : conf->traces_sample_rate.value;
+
+        snx_baggage_init(&b, buf, sizeof(buf));
+        ngx_sentry_baggage_head(&trace, &b);
+
+        if (ngx_sentry_baggage_copy(cf->pool, &b, &conf->heads[i + 1])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
     return NGX_OK;
 }
 
@@ -68,45 +110,125 @@ void
 ngx_sentry_baggage_build(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace)
 {
-    u_char         ours[SNX_BAGGAGE_MAX], all[SNX_BAGGAGE_MAX];
+    u_char         ours[SNX_BAGGAGE_MAX];
     snx_baggage_t  b;
 
     if (trace->built) {
         return;
     }
 
-    snx_baggage_init(&b, ours, sizeof(ours));
+    if (trace->frozen || ngx_sentry_baggage_begin(r, trace) != NGX_OK) {
 
-    if (trace->frozen) {
-        ngx_sentry_baggage_continue(r, trace, &b);
+        snx_baggage_init(&b, ours, sizeof(ours));
 
-    } else {
-        ngx_sentry_baggage_head(trace, &b);
-    }
+        if (trace->frozen) {
+            ngx_sentry_baggage_continue(r, trace, &b);
 
-    if (ngx_sentry_baggage_copy(r->pool, &b, &trace->baggage) != NGX_OK) {
-        return;
-    }
+        } else {
+            ngx_sentry_baggage_head(trace, &b);
+        }
 
-    /* others' members have what room ours leave */
-
-    snx_baggage_init(&b, all, sizeof(all) - b.len - (b.len != 0));
-    ngx_sentry_baggage_incoming(r, &b, snx_baggage_others);
-
-    trace->header = trace->baggage;
-
-    if (b.len) {
-        b.cap = sizeof(all);
-        (void) snx_baggage_add(&b, ngx_sentry_str(&trace->baggage));
-
-        if (ngx_sentry_baggage_copy(r->pool, &b, &trace->header)
-            != NGX_OK)
-        {
+        if (ngx_sentry_baggage_copy(r->pool, &b, &trace->baggage) != NGX_OK) {
             return;
         }
     }
 
-    trace->built = 1;
+    trace->header = trace->baggage;
+
+    if (!ngx_sentry_baggage_came(r)
+        || ngx_sentry_baggage_join(r, trace) == NGX_OK)
+    {
+        trace->built = 1;
+    }
+}
+
+
+/* By the location's, if its own rate decided. */
+
+static ngx_int_t
+ngx_sentry_baggage_begin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
+{
+    u_char     *p;
+    double      rate;
+    ngx_str_t  *head;
+
+    static const size_t  at = sizeof("sentry-trace_id=") - 1;
+
+    head = &trace->conf->heads[trace->sampled + 1];
+    rate = trace->conf->traces_sample_rate.value;
+
+    /* a rate that is not told or is another one: neither less nor more */
+
+    if (head->len < at + 32 + SNX_SAMPLE_RAND_LEN
+        || trace->conf->traces_sample_rate.complex
+        || (trace->sampled >= 0 && (trace->rate < rate || trace->rate > rate)))
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(r->pool, head->len);
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(p, head->data, head->len);
+
+    snx_text_hex(trace->trace_id, 16, (char *) p + at);
+    (void) snx_sample_write(trace->random,
+                            (char *) p + head->len - SNX_SAMPLE_RAND_LEN);
+
+    trace->baggage.len = head->len;
+    trace->baggage.data = p;
+
+    return NGX_OK;
+}
+
+
+/* Others' members go first, and have what room ours leave. */
+
+static ngx_int_t
+ngx_sentry_baggage_join(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
+{
+    u_char         all[SNX_BAGGAGE_MAX];
+    size_t         ours;
+    snx_baggage_t  b;
+
+    ours = trace->baggage.len;
+
+    snx_baggage_init(&b, all, sizeof(all) - ours - (ours != 0));
+    ngx_sentry_baggage_incoming(r, &b, snx_baggage_others);
+
+    if (b.len == 0) {
+        return NGX_OK;
+    }
+
+    b.cap = sizeof(all);
+    (void) snx_baggage_add(&b, ngx_sentry_str(&trace->baggage));
+
+    return ngx_sentry_baggage_copy(r->pool, &b, &trace->header);
+}
+
+
+static ngx_uint_t
+ngx_sentry_baggage_came(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = ngx_sentry_propagate_client(r);
+
+    for ( /* void */ ; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == 7 && ngx_sentry_is_header(&h[i], "baggage")) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

@@ -14,6 +14,9 @@
 #include "snx_text.h"
 
 
+static ngx_inline ngx_uint_t ngx_sentry_capture_asked(ngx_http_request_t *r,
+    ngx_uint_t log);
+static void ngx_sentry_capture_request(ngx_http_request_t *r);
 static ngx_int_t ngx_sentry_capture_begin(ngx_http_request_t *r,
     ngx_sentry_event_t *event, ngx_uint_t log);
 static ngx_int_t ngx_sentry_capture_decide(ngx_sentry_event_t *event,
@@ -34,17 +37,50 @@ static ngx_uint_t  ngx_sentry_capture_promised;
 ngx_int_t
 ngx_sentry_capture_log(ngx_http_request_t *r)
 {
+    if (r == r->main && ngx_sentry_capture_asked(r, 1)) {
+        ngx_sentry_capture_request(r);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * What is asked of every request: failed, maybe slow, or decided upon already.
+ * Most are not even looked at for more than their status.
+ */
+
+static ngx_inline ngx_uint_t
+ngx_sentry_capture_asked(ngx_http_request_t *r, ngx_uint_t log)
+{
+    ngx_uint_t               status;
+    ngx_sentry_main_conf_t  *smcf;
+
+    /* what $status says */
+
+    status = r->err_status ? r->err_status : r->headers_out.status;
+
+    if ((status >= 400 && status <= 599) || ngx_sentry_capture_promised) {
+        return 1;
+    }
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
+
+    return log && smcf->slow;
+}
+
+
+static void
+ngx_sentry_capture_request(ngx_http_request_t *r)
+{
     u_char              path[SNX_URL_MAX];
     ngx_sentry_event_t  event;
 
-    if (r == r->main
-        && ngx_sentry_capture_begin(r, &event, 1) == NGX_OK
+    if (ngx_sentry_capture_begin(r, &event, 1) == NGX_OK
         && ngx_sentry_capture_decide(&event, path, 1) == NGX_OK)
     {
         ngx_sentry_capture_send(&event);
     }
-
-    return NGX_OK;
 }
 
 
@@ -54,7 +90,8 @@ ngx_sentry_capture_id(ngx_http_request_t *r)
     u_char              path[SNX_URL_MAX];
     ngx_sentry_event_t  event;
 
-    if (ngx_sentry_capture_begin(r, &event, 0) != NGX_OK
+    if (!ngx_sentry_capture_asked(r, 0)
+        || ngx_sentry_capture_begin(r, &event, 0) != NGX_OK
         || ngx_sentry_capture_decide(&event, path, 0) != NGX_OK)
     {
         return NULL;
@@ -64,29 +101,13 @@ ngx_sentry_capture_id(ngx_http_request_t *r)
 }
 
 
-/*
- * What is asked of every request: failed, slow, or decided upon already.  Most
- * are not even looked at for more than their status.
- */
-
 static ngx_int_t
 ngx_sentry_capture_begin(ngx_http_request_t *r, ngx_sentry_event_t *event,
     ngx_uint_t log)
 {
-    ngx_uint_t               status;
-    ngx_sentry_main_conf_t  *smcf;
-
-    smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
-
-    /* what $status says */
+    ngx_uint_t  status;
 
     status = r->err_status ? r->err_status : r->headers_out.status;
-
-    if ((status < 400 || status > 599)
-        && !ngx_sentry_capture_promised && !(log && smcf->slow))
-    {
-        return NGX_DECLINED;
-    }
 
     ngx_memzero(event, sizeof(ngx_sentry_event_t));
 

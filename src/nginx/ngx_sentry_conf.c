@@ -249,6 +249,8 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     conf->reports = !smcf->env.disabled
                     && (conf->dsn != NULL || smcf->spotlight.len != 0);
 
+    ngx_sentry_tracing_merge(cf, prev, conf);
+
     if (conf->reports
         && (ngx_sentry_conf_location(cf, smcf, conf) != NGX_OK
             || ngx_sentry_conf_constants(cf, smcf, conf) != NGX_OK
@@ -260,8 +262,6 @@ ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     if (ngx_sentry_place_merge(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
-
-    ngx_sentry_tracing_merge(cf, prev, conf);
 
     return NGX_CONF_OK;
 }

@@ -113,7 +113,7 @@ ngx_sentry_moment_spans(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_sentry_module);
 
-    if (!slcf->traces) {
+    if (!slcf->traces || ngx_sentry_trace_missed(r)) {
         return NULL;
     }
 

@@ -10,9 +10,9 @@
  * DESIGN.  A subrequest begins with the list of headers of its parent, parts
  * and all: nothing may be pushed into that or changed in it.  So a request
  * gets a list of its own, without what came under our names and with what
- * goes.  The main request's first list is remembered: an event shows what
- * the client sent, and a redirect to a location that adds nothing puts those
- * headers back.
+ * goes; or only a part more, where nothing came.  The main request's first
+ * list is remembered: an event shows what the client sent, and a redirect to
+ * a location that adds nothing puts those headers back.
  */
 
 
@@ -46,6 +46,9 @@ static void ngx_sentry_propagate_header(ngx_sentry_headers_t *headers,
 static void ngx_sentry_propagate_restore(ngx_http_request_t *r);
 static ngx_int_t ngx_sentry_propagate_replace(ngx_http_request_t *r,
     ngx_sentry_headers_t *headers, ngx_list_part_t *client);
+static ngx_int_t ngx_sentry_propagate_add(ngx_http_request_t *r,
+    ngx_sentry_headers_t *headers);
+static void ngx_sentry_propagate_remember(ngx_http_request_t *r);
 static void ngx_sentry_propagate_append(ngx_list_t *list,
     ngx_list_part_t *part, ngx_uint_t mask, ngx_uint_t in);
 static ngx_inline ngx_uint_t ngx_sentry_propagate_bit(ngx_table_elt_t *h);
@@ -248,8 +251,14 @@ ngx_sentry_propagate_replace(ngx_http_request_t *r,
 {
     ngx_uint_t           n;
     ngx_list_t           list;
+    ngx_int_t            rc;
     ngx_list_part_t     *part, ours;
-    ngx_sentry_trace_t  *trace;
+
+    rc = client ? NGX_DECLINED : ngx_sentry_propagate_add(r, headers);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     n = headers->n;
 
@@ -276,17 +285,79 @@ ngx_sentry_propagate_replace(ngx_http_request_t *r,
     ngx_sentry_propagate_append(&list, client, headers->mask, headers->mask);
     ngx_sentry_propagate_append(&list, &ours, 0, 0);
 
+    ngx_sentry_propagate_remember(r);
+
+    r->headers_in.headers = list;
+    r->headers_in.headers.last = &r->headers_in.headers.part;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The usual case, NGX_DECLINED in others: nothing goes away, and all headers
+ * are in the list's first part, which r has to itself.  What they are in stays
+ * as it is, and ours are one more part.
+ */
+
+static ngx_int_t
+ngx_sentry_propagate_add(ngx_http_request_t *r, ngx_sentry_headers_t *headers)
+{
+    ngx_uint_t        i;
+    ngx_list_t       *list;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    list = &r->headers_in.headers;
+
+    if (list->part.next || headers->n == 0) {
+        return NGX_DECLINED;
+    }
+
+    h = list->part.elts;
+
+    for (i = 0; i < list->part.nelts; i++) {
+        if (ngx_sentry_propagate_bit(&h[i]) & headers->mask) {
+            return NGX_DECLINED;
+        }
+    }
+
+    part = ngx_palloc(r->pool, sizeof(ngx_list_part_t)
+                               + headers->n * sizeof(ngx_table_elt_t));
+    if (part == NULL) {
+        return NGX_ERROR;
+    }
+
+    part->elts = part + 1;
+    part->nelts = headers->n;
+    part->next = NULL;
+
+    ngx_memcpy(part->elts, headers->elts,
+               headers->n * sizeof(ngx_table_elt_t));
+
+    ngx_sentry_propagate_remember(r);
+
+    list->part.next = part;
+    list->last = part;
+    list->nalloc = headers->n;
+
+    return NGX_OK;
+}
+
+
+/* What the main request came with. */
+
+static void
+ngx_sentry_propagate_remember(ngx_http_request_t *r)
+{
+    ngx_sentry_trace_t  *trace;
+
     trace = ngx_sentry_trace_keep(r);
 
     if (r == r->main && trace && !trace->replaced) {
         trace->client = r->headers_in.headers.part;
         trace->replaced = 1;
     }
-
-    r->headers_in.headers = list;
-    r->headers_in.headers.last = &r->headers_in.headers.part;
-
-    return NGX_OK;
 }
 
 
@@ -366,7 +437,17 @@ ngx_sentry_propagate_span_id(ngx_http_request_t *r,
 
     sub = (r == r->main) ? NULL : ngx_sentry_propagate_make_sub(r, trace);
 
-    return sub ? sub->upstream_span_id : trace->upstream_span_id;
+    if (sub) {
+        return sub->upstream_span_id;
+    }
+
+    if (!trace->upstream) {
+        trace->upstream = 1;
+        ngx_sentry_process_id(ngx_sentry_process_worker(),
+                              trace->upstream_span_id, 8);
+    }
+
+    return trace->upstream_span_id;
 }
 
 

@@ -50,6 +50,7 @@ ngx_sentry_setup(ngx_conf_t *cf)
 
     if (ngx_sentry_notes_setup(cf, smcf) != NGX_OK
         || ngx_sentry_setup_zone(cf, smcf) != NGX_OK
+        || ngx_sentry_trail_init(cf, smcf) != NGX_OK
         || ngx_sentry_setup_handler(cf, NGX_HTTP_REWRITE_PHASE,
                                     ngx_sentry_trail_handler)
            != NGX_OK

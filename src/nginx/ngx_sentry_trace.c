@@ -37,6 +37,8 @@ typedef struct {
 
 static void ngx_sentry_trace_make(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
+static uint32_t ngx_sentry_trace_random(ngx_sentry_worker_t *worker);
+static ngx_uint_t ngx_sentry_trace_called(ngx_http_request_t *r);
 static void ngx_sentry_trace_caller(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_caller_t *caller);
 static void ngx_sentry_trace_caller_baggage(ngx_http_request_t *r,
@@ -117,32 +119,44 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     ngx_sentry_trace_t *trace)
 {
     double                unit;
+    ngx_sentry_draw_t     draw;
     ngx_sentry_caller_t   caller;
     ngx_sentry_worker_t  *worker;
 
     worker = ngx_sentry_process_worker();
 
-    ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
-
+    caller.found = 0;
     caller.rate = -1;
 
-    if (conf->trace_context & NGX_SENTRY_EXTRACT) {
+    ngx_sentry_trail_drawn(r, &draw);
+
+    if (draw.conf) {
+        conf = draw.conf;
+
+    } else if ((conf->trace_context & NGX_SENTRY_EXTRACT)
+               && ngx_sentry_trace_called(r))
+    {
+        ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
+        caller.rate = -1;
+
         ngx_sentry_trace_caller(r, conf, &caller);
     }
 
     trace->conf = conf;
     trace->flag = -1;
 
-    ngx_sentry_process_id(worker, trace->span_id, 8);
-    ngx_sentry_process_id(worker, trace->upstream_span_id, 8);
-
-    unit = ngx_sentry_process_unit(worker);
-
     if (!caller.found) {
-        ngx_sentry_process_id(worker, trace->trace_id, 16);
-        trace->random = snx_sample_random(unit, -1, -1);
+
+        /* trace_id, and span_id behind it */
+
+        ngx_sentry_process_id(worker, trace->trace_id, 16 + 8);
+        trace->random = draw.conf ? draw.random
+                                  : ngx_sentry_trace_random(worker);
 
     } else {
+        ngx_sentry_process_id(worker, trace->span_id, 8);
+        unit = ngx_sentry_process_unit(worker);
+
         ngx_memcpy(trace->trace_id, caller.trace.trace_id, 16);
         ngx_memcpy(trace->parent_span_id, caller.trace.span_id, 8);
 
@@ -163,6 +177,77 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     }
 
     ngx_sentry_trace_decide(r, conf, trace);
+}
+
+
+static uint32_t
+ngx_sentry_trace_random(ngx_sentry_worker_t *worker)
+{
+    return snx_sample_random(ngx_sentry_process_unit(worker), -1, -1);
+}
+
+
+ngx_uint_t
+ngx_sentry_trace_missed(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t       *ctx;
+    ngx_sentry_draw_t       draw;
+    ngx_sentry_worker_t    *worker;
+    ngx_sentry_loc_conf_t  *conf;
+
+    ngx_sentry_trail_drawn(r, &draw);
+
+    if (draw.conf) {
+        return draw.missed;
+    }
+
+    ctx = ngx_sentry_trail_ctx(r, 0);
+    conf = ngx_sentry_trail_place(r, ctx);
+    worker = ngx_sentry_process_worker();
+
+    if (!conf->constant || worker == NULL || (ctx && ctx->trace)
+        || ((conf->trace_context & NGX_SENTRY_EXTRACT)
+            && ngx_sentry_trace_called(r)))
+    {
+        return 0;
+    }
+
+    /* as in snx_sample_decide(); pressure can only make more of them miss */
+
+    draw.conf = conf;
+    draw.random = ngx_sentry_trace_random(worker);
+    draw.missed = (double) draw.random
+                  >= conf->traces_sample_rate.value * SNX_SAMPLE_RAND_N;
+
+    ngx_sentry_trail_draw(r, &draw);
+
+    return draw.missed;
+}
+
+
+/* Whether there is a header to be read by ngx_sentry_trace_caller(). */
+
+static ngx_uint_t
+ngx_sentry_trace_called(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if ((h[i].key.len == 11 || h[i].key.len == 12)
+                && (ngx_sentry_is_header(&h[i], "sentry-trace")
+                    || ngx_sentry_is_header(&h[i], "traceparent")))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

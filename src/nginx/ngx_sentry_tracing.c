@@ -207,6 +207,7 @@ void
 ngx_sentry_tracing_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
     ngx_sentry_loc_conf_t *conf)
 {
+    ngx_sentry_srv_conf_t   *sscf;
     ngx_sentry_main_conf_t  *smcf;
 
     smcf = ngx_http_conf_get_module_main_conf(cf, ngx_sentry_module);
@@ -242,4 +243,10 @@ ngx_sentry_tracing_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
                        || conf->traces_sample_rate.value >= 0
                        || ngx_sentry_route_rates(cf));
     smcf->traces |= conf->traces;
+
+    sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_sentry_module);
+
+    conf->constant = conf->traces && sscf->routes == NULL
+                     && conf->traces_sample_rate.complex == NULL
+                     && conf->traces_sample_rate.value >= 0;
 }

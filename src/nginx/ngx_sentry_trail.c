@@ -8,9 +8,13 @@
  * DESIGN.  "error_page 502 /50x.html" makes the final location /50x.html.
  * What the operator wants to read is where it failed, and the settings of
  * that place count (DSN, tags, rate).  Where error_page is in force, a handler
- * in the rewrite phase therefore notes the location before the redirect: in a
- * pool cleanup record, since nginx clears module contexts when it redirects.
+ * in the rewrite phase therefore notes the location before the redirect.
  * Requests elsewhere pay a comparison.
+ *
+ * nginx clears module contexts when it redirects, but not the variables that
+ * it keeps by index; subrequests share those of the main request.  So what is
+ * kept of a request hangs on a variable of ours without a usable name, and is
+ * found at once.
  *
  * nginx keeps how long each upstream try took, not when it began.  Tries
  * follow each other without a gap, so they are laid out backwards from an end
@@ -21,7 +25,8 @@
 #include "ngx_sentry.h"
 
 
-static void ngx_sentry_trail_cleanup(void *data);
+static ngx_int_t ngx_sentry_trail_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static int64_t ngx_sentry_trail_group_end(ngx_http_request_t *r,
     ngx_sentry_ctx_t *passes, ngx_uint_t last);
 static int64_t ngx_sentry_trail_took(ngx_http_upstream_state_t *state);
@@ -46,6 +51,14 @@ ngx_sentry_trail_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    if (ctx->passes == NULL) {
+        ctx->passes = ngx_palloc(r->pool, NGX_SENTRY_PASSES_MAX_N
+                                          * sizeof(ngx_sentry_pass_t));
+        if (ctx->passes == NULL) {
+            return NGX_DECLINED;
+        }
+    }
+
     pass = &ctx->passes[ctx->npasses++];
 
     pass->time_us = ngx_sentry_trail_now();
@@ -58,37 +71,83 @@ ngx_sentry_trail_handler(ngx_http_request_t *r)
 }
 
 
-ngx_sentry_ctx_t *
-ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
+ngx_int_t
+ngx_sentry_trail_init(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf)
 {
-    ngx_pool_cleanup_t  *cln;
+    ngx_http_variable_t  *var;
 
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_sentry_trail_cleanup) {
-            return cln->data;
-        }
+    /* no configuration can name it */
+
+    static ngx_str_t  name = ngx_string("sentry: request");
+
+    var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOHASH);
+    if (var == NULL) {
+        return NGX_ERROR;
     }
 
-    if (!make) {
-        return NULL;
-    }
+    var->get_handler = ngx_sentry_trail_variable;
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_sentry_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
+    smcf->slot = ngx_http_get_variable_index(cf, &name);
 
-    cln->handler = ngx_sentry_trail_cleanup;
-    ngx_memzero(cln->data, sizeof(ngx_sentry_ctx_t));
-
-    return cln->data;
+    return smcf->slot == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 
-static void
-ngx_sentry_trail_cleanup(void *data)
+static ngx_int_t
+ngx_sentry_trail_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
 {
-    /* only marks the cleanup record as ours */
+    return NGX_OK;
+}
+
+
+ngx_sentry_ctx_t *
+ngx_sentry_trail_make(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t           *ctx;
+    ngx_http_variable_value_t  *slot;
+
+    slot = ngx_sentry_trail_slot(r);
+
+    if (slot == NULL) {
+        return NULL;
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_sentry_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ngx_sentry_trail_drawn(r, &ctx->draw);
+
+    slot->escape = 0;
+    slot->data = (u_char *) ctx;
+
+    return ctx;
+}
+
+
+void
+ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+{
+    ngx_sentry_ctx_t           *ctx;
+    ngx_http_variable_value_t  *slot;
+
+    ctx = ngx_sentry_trail_ctx(r, 0);
+
+    if (ctx) {
+        ctx->draw = *draw;
+        return;
+    }
+
+    slot = ngx_sentry_trail_slot(r);
+
+    if (slot) {
+        slot->escape = 1;
+        slot->not_found = draw->missed;
+        slot->len = draw->random;
+        slot->data = (u_char *) draw->conf;
+    }
 }
 
 

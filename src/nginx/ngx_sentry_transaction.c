@@ -16,11 +16,13 @@
 #define NGX_SENTRY_ACCEPT_MAX_MS  2000
 
 
+static void ngx_sentry_transaction_judge(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf);
 static ngx_int_t ngx_sentry_transaction_wanted(ngx_sentry_event_t *event);
 static void ngx_sentry_transaction_capture(ngx_sentry_event_t *event);
-static void ngx_sentry_transaction_lose(ngx_sentry_event_t *event,
-    snx_lost_t why, ngx_uint_t transactions);
-static ngx_uint_t ngx_sentry_transaction_spans(ngx_sentry_event_t *event);
+static void ngx_sentry_transaction_lose(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, snx_lost_t why, ngx_uint_t transactions);
+static ngx_uint_t ngx_sentry_transaction_spans(ngx_http_request_t *r);
 static void ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 static void ngx_sentry_transaction_identity(ngx_sentry_event_t *event,
@@ -44,31 +46,49 @@ static int64_t ngx_sentry_transaction_upgrade(ngx_http_request_t *r);
 ngx_int_t
 ngx_sentry_transaction_log(ngx_http_request_t *r)
 {
-    ngx_sentry_event_t  event;
+    ngx_sentry_ctx_t       *ctx;
+    ngx_sentry_loc_conf_t  *conf;
 
     if (r != r->main) {
         return NGX_OK;
     }
 
-    ngx_memzero(&event, sizeof(ngx_sentry_event_t));
-
-    event.request = r;
-    event.ctx = ngx_sentry_trail_ctx(r, 0);
-    event.conf = ngx_sentry_trail_place(r, event.ctx);
+    ctx = ngx_sentry_trail_ctx(r, 0);
+    conf = ngx_sentry_trail_place(r, ctx);
 
     /* no preflights; and what was asked must have been understood */
 
-    if (!event.conf->traces || r->method == NGX_HTTP_OPTIONS
+    if (!conf->traces || r->method == NGX_HTTP_OPTIONS
         || r->unparsed_uri.len == 0)
     {
         return NGX_OK;
     }
 
-    if (ngx_sentry_transaction_wanted(&event)) {
-        ngx_sentry_transaction_capture(&event);
+    if (ngx_sentry_trace_missed(r)) {
+        ngx_sentry_transaction_lose(r, conf, SNX_LOST_SAMPLE_RATE, 1);
+
+    } else {
+        ngx_sentry_transaction_judge(r, conf);
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_sentry_transaction_judge(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf)
+{
+    ngx_sentry_event_t  event;
+
+    ngx_memzero(&event, sizeof(ngx_sentry_event_t));
+
+    event.request = r;
+    event.conf = conf;
+
+    if (ngx_sentry_transaction_wanted(&event)) {
+        ngx_sentry_transaction_capture(&event);
+    }
 }
 
 
@@ -103,13 +123,14 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
             why = SNX_LOST_SAMPLE_RATE;
         }
 
-        ngx_sentry_transaction_lose(event, why, 1);
+        ngx_sentry_transaction_lose(event->request, event->conf, why, 1);
 
         return 0;
     }
 
     if (ngx_sentry_capture_ignored(event->request, event->conf)) {
-        ngx_sentry_transaction_lose(event, SNX_LOST_IGNORED, 1);
+        ngx_sentry_transaction_lose(event->request, event->conf,
+                                    SNX_LOST_IGNORED, 1);
         return 0;
     }
 
@@ -120,12 +141,12 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
 /* The spans are counted with it; transactions 0: it is counted already. */
 
 static void
-ngx_sentry_transaction_lose(ngx_sentry_event_t *event, snx_lost_t why,
-    ngx_uint_t transactions)
+ngx_sentry_transaction_lose(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, snx_lost_t why, ngx_uint_t transactions)
 {
     snx_project_t  *project;
 
-    project = event->conf->dsn ? event->conf->dsn->project : NULL;
+    project = conf->dsn ? conf->dsn->project : NULL;
 
     if (project == NULL) {
         return;
@@ -136,21 +157,20 @@ ngx_sentry_transaction_lose(ngx_sentry_event_t *event, snx_lost_t why,
     }
 
     snx_project_lose(project, why, SNX_CAT_SPAN,
-                     ngx_sentry_transaction_spans(event));
+                     ngx_sentry_transaction_spans(r));
 }
 
 
 /* The transaction itself counts as one. */
 
 static ngx_uint_t
-ngx_sentry_transaction_spans(ngx_sentry_event_t *event)
+ngx_sentry_transaction_spans(ngx_http_request_t *r)
 {
     ngx_uint_t                  i, n;
-    ngx_http_request_t         *r;
+    ngx_sentry_ctx_t           *ctx;
     ngx_http_upstream_state_t  *state;
 
     n = 1;
-    r = event->request;
 
     if (r->upstream_states) {
         state = r->upstream_states->elts;
@@ -160,8 +180,10 @@ ngx_sentry_transaction_spans(ngx_sentry_event_t *event)
         }
     }
 
-    if (event->ctx && event->ctx->spans) {
-        n += ngx_min(event->ctx->spans->nsubrequests,
+    ctx = ngx_sentry_trail_ctx(r, 0);
+
+    if (ctx && ctx->spans) {
+        n += ngx_min(ctx->spans->nsubrequests,
                      NGX_SENTRY_SUBREQUESTS_MAX_N);
     }
 
@@ -182,7 +204,8 @@ ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
     project = event->conf->dsn ? event->conf->dsn->project : NULL;
 
     if (ngx_sentry_process_limited(project, SNX_CAT_TRANSACTION)) {
-        ngx_sentry_transaction_lose(event, SNX_LOST_RATELIMIT_BACKOFF, 0);
+        ngx_sentry_transaction_lose(event->request, event->conf,
+                                    SNX_LOST_RATELIMIT_BACKOFF, 0);
         return;
     }
 
@@ -194,7 +217,8 @@ ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
     if (ngx_sentry_process_put(worker, project, SNX_KIND_TRANSACTION, &rec)
         != NGX_OK)
     {
-        ngx_sentry_transaction_lose(event, SNX_LOST_QUEUE_OVERFLOW, 0);
+        ngx_sentry_transaction_lose(event->request, event->conf,
+                                    SNX_LOST_QUEUE_OVERFLOW, 0);
     }
 }
 

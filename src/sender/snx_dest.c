@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "snx_dest.h"
+#include "snx_refusal.h"
 #include "snx_text.h"
 
 
@@ -128,9 +129,9 @@ snx_dest_reachable(snx_dest_t *dest, const snx_queue_t *queue,
 static void
 snx_dest_refused(snx_dest_t *dest, const snx_answer_t *answer, int64_t now_us)
 {
-    char  reason[SNX_MAILBOX_REMOTE_MAX + 1], text[SNX_LAST_ERROR_MAX];
+    char  reason[SNX_REFUSAL_MAX + 1], text[SNX_LAST_ERROR_MAX];
 
-    snx_mailbox_clean(reason, answer->reason);
+    snx_refusal_text(answer, dest->dsn.key, reason);
 
     (void) snprintf(text, sizeof(text), "HTTP %u%s%s%s",
                     (unsigned) answer->status,
@@ -263,7 +264,7 @@ snx_dest_failed(snx_dest_t *dest, const snx_answer_t *answer, int probe,
     char      error[SNX_MAILBOX_REMOTE_MAX + 1];
     uint64_t  jitter;
 
-    snx_mailbox_clean(error, answer->error);
+    snx_mailbox_clean(error, sizeof(error), answer->error);
     snx_project_error(dest->project, 0, (uint64_t) now_us / 1000,
                       snx_cstr(error));
 

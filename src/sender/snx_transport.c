@@ -103,6 +103,7 @@ snx_transport_destroy(snx_transport_t *transport)
 
         curl_slist_free_all(slot->headers);
         free(slot->body);
+        free(slot->answer);
     }
 
     (void) curl_multi_cleanup(transport->multi);
@@ -333,6 +334,7 @@ snx_transport_answer(snx_slot_t *slot, CURLcode code, snx_answer_t *answer)
     answer->limits = slot->limits;
     answer->retry_after = slot->retry_after;
     answer->reason = slot->reason;
+    answer->body = snx_slot_said(slot);
 
     if (status == 407) {
 
