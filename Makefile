@@ -138,6 +138,10 @@ check:
 chaos: all
 	nice t/chaos
 
+faults:
+	t/build-static faulty
+	t/faults
+
 fuzz:
 	t/setup check
 	t/fuzz/run
@@ -162,6 +166,7 @@ help:
 	@echo 'make asan       all tests with AddressSanitizer and UBSan'
 	@echo 'make tsan       the unit tests with ThreadSanitizer'
 	@echo 'make chaos      ten minutes of everything at once, then the books'
+	@echo 'make faults     no memory for the module, at random'
 	@echo 'make fuzz       the fuzzers, FUZZ_TIME seconds each (30)'
 	@echo 'make bench      what the module costs'
 	@echo 'make install    into DESTDIR and MODULES_DIR'
@@ -173,7 +178,7 @@ help:
 
 FORCE:
 
-.PHONY: all unit-build test unit asan tsan check chaos fuzz bench install clean
-.PHONY: help FORCE build/bench/sender
+.PHONY: all unit-build test unit asan tsan check chaos faults fuzz bench install
+.PHONY: clean help FORCE build/bench/sender
 .SECONDARY:
 .DELETE_ON_ERROR:
