@@ -21,6 +21,7 @@ static ngx_sentry_route_t *ngx_sentry_route_first(ngx_http_request_t *r,
     snx_str_t path);
 static ngx_int_t ngx_sentry_route_default(ngx_http_request_t *r,
     snx_str_t path);
+static ngx_int_t ngx_sentry_route_remembered(ngx_http_request_t *r);
 
 
 /* sentry_route [= | ^~ | ~ | ~*] pattern [option ...] */
@@ -216,8 +217,9 @@ ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
 
     sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
 
-    if (sscf->routes == NULL && (!defaults || !sscf->default_routes)) {
-        return NGX_OK;
+    if (sscf->routes == NULL) {
+        return (defaults && sscf->default_routes)
+               ? ngx_sentry_route_remembered(r) : NGX_OK;
     }
 
     path = snx_str(buf, snx_route_path(ngx_sentry_request_target(r), buf,
@@ -230,6 +232,37 @@ ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
     }
 
     return defaults ? ngx_sentry_route_default(r, path) : NGX_OK;
+}
+
+
+/* The default routes alone, which are the same everywhere. */
+
+static ngx_int_t
+ngx_sentry_route_remembered(ngx_http_request_t *r)
+{
+    int          found;
+    u_char       buf[SNX_URL_MAX];
+    uint64_t     hash;
+    snx_str_t    target, out;
+    snx_memo_t  *memo;
+
+    target = ngx_sentry_request_target(r);
+    memo = ngx_sentry_process_memo();
+
+    /* no location has the address 3 */
+
+    if (memo && snx_memo_get(memo, 3, target, &out, &hash) == SNX_OK) {
+        return out.data[0] == 'y' ? NGX_DECLINED : NGX_OK;
+    }
+
+    found = snx_route_default(snx_str(buf, snx_route_path(target, buf,
+                                                          sizeof(buf))));
+
+    if (memo) {
+        snx_memo_put(memo, 3, target, snx_cstr(found ? "y" : "n"), hash);
+    }
+
+    return found ? NGX_DECLINED : NGX_OK;
 }
 
 
