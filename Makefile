@@ -124,6 +124,9 @@ check:
 	$(MAKE) --no-print-directory all
 	t/check
 
+chaos: all
+	nice t/chaos
+
 fuzz:
 	t/setup check
 	t/fuzz/run
@@ -147,6 +150,7 @@ help:
 	@echo 'make check      style, warnings of gcc and clang, static analysis'
 	@echo 'make asan       all tests with AddressSanitizer and UBSan'
 	@echo 'make tsan       the unit tests with ThreadSanitizer'
+	@echo 'make chaos      ten minutes of everything at once, then the books'
 	@echo 'make fuzz       the fuzzers, FUZZ_TIME seconds each (30)'
 	@echo 'make bench      what the module costs'
 	@echo 'make install    into DESTDIR and MODULES_DIR'
@@ -158,7 +162,7 @@ help:
 
 FORCE:
 
-.PHONY: all unit-build test unit asan tsan check fuzz bench install clean
+.PHONY: all unit-build test unit asan tsan check chaos fuzz bench install clean
 .PHONY: help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -28,8 +28,8 @@ my @missing = (
                      . ' libcurl4-openssl-dev (Debian) or libcurl-devel' ],
     [ 'ASYNCHDNS', 'a libcurl with AsynchDNS is missing: install one built'
                    . ' with the threaded resolver or c-ares' ],
-    [ 'cjson/cJSON.h', 'cJSON is missing: install libcjson-dev (Debian) or'
-                       . ' cjson-devel' ],
+    [ 'cjson/cJSON.h', 'cJSON 1.7.13 or newer is missing: install'
+                       . ' libcjson-dev (Debian) or cjson-devel' ],
     [ 'zlib.h', 'zlib is missing: install zlib1g-dev (Debian) or'
                 . ' zlib-devel' ],
     [ 'pcre2.h', 'PCRE2 is missing: install libpcre2-dev (Debian) or'
@@ -58,7 +58,7 @@ chmod 0755, "$dir/configure";
 $said = `make -s build=$dir/build NGINX_SRC=$dir 2>&1`;
 
 isnt($?, 0, 'make fails');
-like($said, qr/^ngx_sentry: cJSON is missing: install libcjson-dev/m,
+like($said, qr/^ngx_sentry: cJSON 1.7.13 or newer is missing: install /m,
      'make passes the sentence on');
 
 $said = `make -s build=$dir/build NGINX_SRC=$dir/none 2>&1`;

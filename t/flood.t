@@ -65,7 +65,7 @@ $t->stop();
 my @lines = complaints();
 
 is_deeply($t->client_reports(), reported(), 'Sentry is told of what was lost');
-is(scalar @lines, $accounts->{lost} ? 1 : 0, 'and the log, once, if at all');
+ok(seldom(), 'and the log, once a minute, if at all');
 
 # a small queue, and a Sentry that does not answer for a while
 
@@ -106,9 +106,18 @@ is(state_lines($t, 2), 0, 'overflow: Sentry was never unreachable');
 
 @lines = splice @{[ complaints() ]}, @lines;
 
-is(scalar @lines, 1, 'overflow: one line about it');
+ok(seldom(), 'overflow: one line about it');
 like($lines[0], qr/^\[warn\] sentry: the queue is full, \d+ events lost$/,
      'overflow: that the queue is full');
+
+
+# In a minute; floods take less, unless a sanitizer slows them down.
+
+sub seldom {
+    my $most = 1 + int((time() - $^T) / 60);
+
+    return $accounts->{lost} ? @lines >= 1 && @lines <= $most : !@lines;
+}
 
 
 sub complaints {

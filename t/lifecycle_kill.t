@@ -50,6 +50,10 @@ bystander($_) for 'a worker that does not send', 'another one';
 takeover('all workers', sub { $t->worker_pids() });
 
 my @results = map { $_->stop() } @loads;
+
+# what is left has not to wait
+$t->receiver(reset => 1);
+
 my $accounts = drained($t);
 my $seen = paths($t);
 my $answered = { map { %{$_->{answered}} } @results };

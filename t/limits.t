@@ -99,7 +99,7 @@ is(accounts($t, project => 100)->{delivered}, $before->{delivered},
 
 # when it is over
 
-$t->receiver(project => 50, %{limits('0.7:error:key')});
+$t->receiver(project => 50, %{limits('2.5:error:key')});
 http_get('/short/');
 settled($t, 1, project => 50);
 http_get('/short/');
@@ -107,7 +107,7 @@ http_get('/short/');
 my $held = settled($t, 2, project => 50);
 
 is_deeply($held->{reasons}, { ratelimit_backoff => 1 }, 'limited');
-cmp_ok($held->{page}{rate_limits_ms}{error}, '<=', 700, 'for a while');
+cmp_ok($held->{page}{rate_limits_ms}{error}, '<=', 2500, 'for a while');
 
 wait_for(sub { !%{accounts($t, project => 50)->{page}{rate_limits_ms}} });
 

@@ -29,7 +29,8 @@ my %rooms = (
 # where only nginx's side may look into the sender's room
 my %open = ('src/nginx' => [ 'snx_sender.h' ]);
 
-my @c = sort grep { -f } glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.c';
+my @c = sort grep { -f }
+        glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/bench/*.c';
 my @scripts = sort grep { -f && is_text($_) }
               glob '.ci/* config t/* t/lib/* t/lib/*/* t/e2e/* t/bench/*'
                    . ' t/fuzz/* t/unit/*';

@@ -4,20 +4,22 @@
 #
 # nginx loads modules with RTLD_GLOBAL: the module exports what nginx looks
 # up and nothing else, and inside it nothing has a name that another library
-# in the process could have.
+# in the process could have.  It is small and needs few libraries.
 
 use warnings;
 use strict;
 
+use File::Temp qw/ tempfile /;
 use Test::More;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
+my $KIB = 300;      # with all of it
 
 my $module = $ENV{TEST_NGINX_MODULE} // '../build/ngx_sentry_module.so';
 
 plan(skip_all => 'the module is built in') if !length $module;
-plan(tests => 4);
+plan(tests => 6);
 
 my @exported = sort map { (split)[-1] }
                `nm -D --defined-only $module 2>/dev/null`;
@@ -36,3 +38,13 @@ my @globals = map { /^\S+ [A-TV-Z] (\S+)$/ ? $1 : () }
 cmp_ok(scalar @globals, '>', 0, 'objects have symbols');
 is_deeply([ grep { !/^(?:ngx_sentry_|snx_)/ } @globals ], [],
           'all begin with ngx_sentry_ or snx_');
+
+is_deeply([ sort map { /NEEDED\s+lib([a-z]+[\d-]*[a-z\d]*)\.so/ ? $1 : () }
+            `objdump -p $module 2>/dev/null` ],
+          [ qw/ c curl pcre2-8 z / ], 'needs these libraries by itself');
+
+my ($fh, $stripped) = tempfile(UNLINK => 1);
+
+system 'strip', '-o', $stripped, $module;
+cmp_ok(-s $stripped, '<=', $KIB * 1024, 'stripped it is small');
+diag(sprintf 'stripped: %.1f KiB', (-s $stripped) / 1024);

@@ -127,7 +127,7 @@ my @absent = (
     } ],
 );
 
-$t->plan(8 + 4 * @cases + @absent)->run();
+$t->plan(9 + 4 * @cases + @absent)->run();
 
 sub provoke {
     my ($how) = @_;
@@ -209,3 +209,8 @@ my $project = $t->status()->{projects}[0];
 
 is($project->{lost}{sample_rate}{transaction}, 2, 'sampled out');
 is($project->{lost}{sample_rate}{span}, 3, 'with its spans');
+
+$t->stop();
+
+is_deeply($t->client_reports()->{sample_rate}, { transaction => 2, span => 3 },
+          'and Sentry is told');

@@ -24,9 +24,13 @@ my $app = $t->upstream('answer', body => 'fine',
 my $slow = $t->upstream('slow', delay => 1);
 my $dead = dead_port();
 
-my ($parts, $leaves) = map {
+my $missing = $t->upstream('answer', status => 404);
+
+my ($parts, $leaves, $redirected, $lost) = map {
     join '', map { qq{<!--#include virtual="$_" -->} } @$_
-} [ '/part/1', '/outer/' ], [ map { "/leaf/$_" } 1 .. 20 ];
+} [ '/part/1', '/outer/' ], [ map { "/leaf/$_" } 1 .. 20 ],
+  [ '/failing/x', '/tried/x', '/rewritten/x' ],
+  [ map({ "/leaf/$_" } 1 .. 16), '/failing/x', '/failing/y' ];
 
 $t->write_file('www/big', 'a' x 25);
 
@@ -59,6 +63,28 @@ EOC
         return 200 '$leaves';
     }
     location /leaf/ { return 200 x; }
+    location /late/ {
+        ssi on;
+        return 200 '$lost';
+    }
+    location /redirected/ {
+        ssi on;
+        return 200 '$redirected';
+    }
+    location /failing/ {
+        recursive_error_pages on;
+        error_page 502 = \@spare;
+        proxy_pass http://127.0.0.1:$dead;
+    }
+    location \@spare {
+        proxy_intercept_errors on;
+        error_page 404 = /last/;
+        proxy_pass http://127.0.0.1:$missing;
+    }
+    location /last/ { proxy_pass http://127.0.0.1:$app; }
+    location /tried/ { try_files /nothing \@found; }
+    location \@found { proxy_pass http://127.0.0.1:$app; }
+    location /rewritten/ { rewrite ^ /part/rewritten last; }
     location /added/ {
         addition_types *;
         add_before_body /leaf/before;
@@ -96,25 +122,34 @@ EOL
     }
 EOS
 
-$t->plan(35)->run();
+$t->plan(51)->run();
 
 my $n = 0;
+my $TRACE = '0123456789abcdef0123456789abcdef';
+my $CALLER = 'fedcba9876543210';
 my $shown = qr/^(?:handler|http\.client)$/;
 
-# The only transaction of a request.
+# The only transaction of a request, which says whose it is.
 
 sub only {
     my ($request, $name) = @_;
+    my ($place) = (ref $request ? $request->() : $request) =~ m{^(/\w+/)};
 
-    ref $request ? $request->() : http_get($request);
+    http_get($request, headers => { 'sentry-trace' => "$TRACE-$CALLER-1" })
+        if !ref $request;
 
     my $got = $t->transactions(++$n);
+    my $tx = $got->[-1];
+    my $root = trace($tx);
 
     is(scalar @$got, $n, "$name: one transaction");
-    is(span_faults($got->[-1]), '', "$name: spans in order");
+    is(span_faults($tx), '', "$name: spans in order");
+    is_deeply([ $tx->{transaction}, $root->{trace_id},
+                $root->{parent_span_id} ],
+              [ "GET $place", $TRACE, $CALLER ], "$name: name and parent");
     $n = @$got;
 
-    return $got->[-1];
+    return $tx;
 }
 
 sub recorded { return NginxTest::Upstream::recorded($t->testdir() . '/app') }
@@ -124,7 +159,6 @@ sub recorded { return NginxTest::Upstream::recorded($t->testdir() . '/app') }
 my $tx = only('/auth/x', 'auth_request');
 my @spans = span_tree($tx, $shown);
 
-is($tx->{transaction}, 'GET /auth/', 'auth_request: name');
 is(scalar @spans, 3, 'auth_request: check, its try, ours');
 is($spans[0], 'handler /check', 'auth_request: once');
 like($spans[1], qr/^  http\.client .*127\.0\.0\.1:$app/,
@@ -170,6 +204,29 @@ is_deeply([ map { s/http\.client\K.*//r } @spans ],
 $tx = only('/many/x', 'many');
 
 is(scalar(spans_of($tx, 'handler')), 16, 'many: the first ones');
+is($tx->{contexts}{nginx}{subrequests}, 20, 'many: how many there were');
+
+# redirects inside of subrequests
+
+unlink $t->testdir() . '/app';
+$tx = only('/redirected/x', 'redirected');
+@spans = span_tree($tx, $shown);
+
+is_deeply([ map { s/http\.client\K.*?(?=127|$)/ /r
+                  =~ s{(:\d+)/.*}{$1}r } @spans ],
+          [ 'handler /failing/',
+            map({ "  http.client 127.0.0.1:$_" } $dead, $missing, $app),
+            'handler /tried/', "  http.client 127.0.0.1:$app",
+            'handler /part/', "  http.client 127.0.0.1:$app" ],
+          'redirected: once each, with all its tries');
+is_deeply([ sort map { (header_of($_, 'sentry-trace'))[1] } recorded() ],
+          [ sort map { $_->{span_id} }
+            grep { $_->{description} =~ /:$app\b/ }
+            spans_of($tx, 'http.client') ], 'redirected: told their spans');
+
+$tx = only('/late/x', 'redirected, too many');
+is($tx->{contexts}{nginx}{subrequests}, 18,
+   'redirected, too many: counted once each');
 
 # addition
 
@@ -180,12 +237,12 @@ is_deeply([ sort map { $_->{description} } spans_of($tx, 'handler') ],
 
 # slices
 
-$tx = only(sub { like(http_get('/slice/big'), qr/a{25}/, 'slices came') },
-           'slice');
+$tx = only('/slice/big', 'slice');
 
 is_deeply([ map { $_->{description} } spans_of($tx, 'handler') ],
           [ '/slice/', '/slice/' ], 'slice: those after the first');
 is(scalar(spans_of($tx, 'http.client')), 3, 'slice: a try each');
+is(trace($tx)->{data}{'http.response.body.size'}, 25, 'slice: all came');
 
 # background update
 

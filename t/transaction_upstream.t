@@ -105,22 +105,33 @@ EOL
     }
 EOS
 
-$t->plan(47)->run();
+$t->plan(51)->run();
 
 my $n = 0;
+my $TRACE = '0123456789abcdef0123456789abcdef';
+my $CALLER = 'fedcba9876543210';
+
+# The only transaction of a request, which says whose it is.
 
 sub only {
     my ($request, $name) = @_;
+    my ($place) = (ref $request ? $request->() : $request) =~ m{^(/\w+/)};
 
-    ref $request ? $request->() : http_get($request);
+    http_get($request, headers => { 'sentry-trace' => "$TRACE-$CALLER-1" })
+        if !ref $request;
 
     my $got = $t->transactions(++$n);
+    my $tx = $got->[-1];
+    my $root = trace($tx);
 
     is(scalar @$got, $n, "$name: one transaction");
-    is(span_faults($got->[-1]), '', "$name: spans in order");
+    is(span_faults($tx), '', "$name: spans in order");
+    is_deeply([ $tx->{transaction}, $root->{trace_id},
+                $root->{parent_span_id} ],
+              [ "GET $place", $TRACE, $CALLER ], "$name: name and parent");
     $n = @$got;
 
-    return $got->[-1];
+    return $tx;
 }
 
 # What each try was: address and status.
@@ -162,7 +173,6 @@ $tx = only('/again/', 'redirected');
 is_deeply([ tries($tx) ],
           [ "127.0.0.1:$dead internal_error", "127.0.0.1:$app 200" ],
           'redirected: both tries');
-is($tx->{transaction}, 'GET /again/', 'redirected: name');
 
 # every kind
 
@@ -175,7 +185,6 @@ for ([ grpc => port(8081), 200 ], [ fast => $fast, 201 ],
     $tx = only("/$name/", $name);
 
     is_deeply([ tries($tx) ], [ "127.0.0.1:$port $status" ], "$name: a try");
-    is($tx->{transaction}, "GET /$name/", "$name: name");
 }
 
 # caches
@@ -197,6 +206,7 @@ for ([ 'MISS', 1 ], [ 'HIT', 0 ]) {
 
 $tx = only(sub {
     my $s = http_start("GET /socket/ HTTP/1.1\r\nHost: localhost\r\n"
+                       . "sentry-trace: $TRACE-$CALLER-1\r\n"
                        . "Upgrade: websocket\r\nConnection: upgrade\r\n\r\n");
 
     sysread $s, my $answer, 4096;
@@ -206,6 +216,8 @@ $tx = only(sub {
     sysread $s, $answer, 4096;
     is($answer, 'hello', 'WebSocket: echoed');
     close $s;
+
+    return '/socket/';
 }, 'WebSocket');
 
 is(trace($tx)->{data}{'http.response.status_code'}, 101, 'WebSocket: status');

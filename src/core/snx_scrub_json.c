@@ -87,18 +87,14 @@ snx_scrub_json(const snx_scrub_t *scrub, snx_str_t in, void *out, size_t cap)
     snx_rc_t          rc;
     snx_scrub_json_t  j;
 
+    memset(&j, 0, sizeof(snx_scrub_json_t));
+
     j.scrub = scrub;
     j.p = in.data;
     j.end = in.data + in.len;
     j.out = out;
     j.last = j.out + cap;
     j.state = SNX_JSON_VALUE;
-    j.depth = 0;
-    j.skip = 0;
-    j.objects = 0;
-    j.named = 0;
-    j.secret = 0;
-    j.full = 0;
 
     /* who sends less than an object sends no names to judge by */
 

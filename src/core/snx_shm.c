@@ -189,6 +189,21 @@ snx_shm_label(snx_shm_t *shm, snx_project_t *project, snx_str_t label)
 }
 
 
+const char *
+snx_project_label(snx_project_t *project)
+{
+    char  *last;
+
+    last = &project->label[sizeof(project->label) - 1];
+
+    if (*last != '\0') {
+        *last = '\0';
+    }
+
+    return project->label;
+}
+
+
 snx_str_t
 snx_lost_name(snx_lost_t lost)
 {

@@ -52,8 +52,8 @@ typedef enum {
 /*
  * Counters of one project.  captured counts what was to be sent; so
  *
- *   captured = delivered + lost (but sample_rate, ignored and held back)
- *              + in the queue
+ *   captured = delivered + lost (but sample_rate, ignored, backpressure and
+ *              held back) + in the queue
  *
  * delivered is what Sentry answered with 2xx.  What was held back is told by
  * later events of its group: all but told is still to be told.
@@ -132,6 +132,9 @@ snx_queue_t *snx_shm_queue(snx_shm_t *shm);
  */
 snx_project_t *snx_shm_project(snx_shm_t *shm, snx_str_t dsn,
     snx_str_t label);
+
+/* Its label, ended where its room ends even if it was written over. */
+const char *snx_project_label(snx_project_t *project);
 
 /* "queue_overflow", ...: the name in the status page. */
 snx_str_t snx_lost_name(snx_lost_t lost);

@@ -282,13 +282,14 @@ typedef struct {
     double                     rate;       /* that decided, -1 none did */
     uint32_t                   random;     /* sample_rand, millionths */
     snx_sample_why_t           why;        /* what decided */
-    ngx_sentry_route_t        *route;      /* of a sampled one, NULL none */
+    ngx_sentry_route_t        *route;      /* NULL none matched */
     signed char                sampled;    /* 1, 0, -1 no decision */
     signed char                flag;       /* as told the upstream */
     unsigned                   continued:1;   /* parent_span_id is set */
     unsigned                   frozen:1;   /* the caller's baggage is kept */
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
+    unsigned                   routed:1;   /* route was looked for */
     unsigned                   upstream:1;    /* upstream_span_id is set */
 
     /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
@@ -499,17 +500,22 @@ ngx_int_t ngx_sentry_spotlight_url(ngx_str_t *value, ngx_str_t *url);
 
 char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* Finds event->route; NGX_DECLINED when the route is not reported. */
+/*
+ * Finds event->route, or takes what was found for the trace; NGX_DECLINED
+ * when the route is not reported.
+ */
 ngx_int_t ngx_sentry_route_find(ngx_http_request_t *r,
     ngx_sentry_event_t *event);
 
 /*
- * The first rule that matches the client's path, *route NULL without one;
- * NGX_DECLINED when traces are dropped there.  Without rules and unless
- * defaults is set the path is not looked at.
+ * Finds trace->route; NGX_DECLINED when traces are dropped there.  Without
+ * rules the path is not looked at.
  */
-ngx_int_t ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
-    ngx_sentry_route_t **route);
+ngx_int_t ngx_sentry_route_traces(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+
+/* NGX_DECLINED for a request that no rule matches but a built-in one. */
+ngx_int_t ngx_sentry_route_builtin(ngx_http_request_t *r);
 
 /* Whether some rule of the server has a rate for traces. */
 ngx_uint_t ngx_sentry_route_rates(ngx_conf_t *cf);
@@ -642,8 +648,17 @@ ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
 
 
 /* The place that counts: not the error page that the request was led to. */
-ngx_sentry_loc_conf_t *ngx_sentry_trail_place(ngx_http_request_t *r,
+ngx_sentry_loc_conf_t *ngx_sentry_trail_failed(ngx_http_request_t *r,
     ngx_sentry_ctx_t *ctx);
+
+static ngx_inline ngx_sentry_loc_conf_t *
+ngx_sentry_trail_place(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
+{
+    return (ctx && (r->err_status || r->error_page))
+           ? ngx_sentry_trail_failed(r, ctx)
+           : ngx_http_get_module_loc_conf(r, ngx_sentry_module);
+}
+
 
 /* The event loop's time in us: that of all other numbers nginx keeps. */
 int64_t ngx_sentry_trail_now(void);

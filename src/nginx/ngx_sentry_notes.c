@@ -363,7 +363,12 @@ ngx_sentry_notes_pack(ngx_sentry_worker_t *worker,
     snx_rec_str(rec, SNX_F_FINGERPRINT, incident->type);
     snx_rec_str(rec, SNX_F_FINGERPRINT, class);
 
-    snx_rec_str(rec, SNX_F_PROCESS, snx_cstr(processes[note->process]));
+    /* from shared memory, where others may have written */
+
+    if (note->process < sizeof(processes) / sizeof(processes[0])) {
+        snx_rec_str(rec, SNX_F_PROCESS, snx_cstr(processes[note->process]));
+    }
+
     snx_rec_num(rec, SNX_F_PID, note->pid);
 }
 

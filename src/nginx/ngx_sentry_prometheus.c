@@ -134,7 +134,8 @@ ngx_sentry_prometheus_counts(ngx_sentry_status_t *s, const char *name,
             category = snx_category_name((snx_category_t) j);
 
             ngx_sentry_status_add(s, "ngx_sentry_%s{project=\"%s\",category="
-                                  "\"%*s\"} %uL\n", name, project->label,
+                                  "\"%*s\"} %uL\n", name,
+                                  snx_project_label(project),
                                   category.len, category.data, n);
         }
     }
@@ -170,7 +171,8 @@ ngx_sentry_prometheus_lost(ngx_sentry_status_t *s)
 
                 ngx_sentry_status_add(s, "ngx_sentry_lost_total{project="
                                       "\"%s\",reason=\"%*s\",category="
-                                      "\"%*s\"} %uL\n", project->label,
+                                      "\"%*s\"} %uL\n",
+                                      snx_project_label(project),
                                       reason.len, reason.data,
                                       category.len, category.data, n);
             }
@@ -192,7 +194,7 @@ ngx_sentry_prometheus_untold(ngx_sentry_status_t *s)
 
     while ((project = ngx_sentry_prometheus_project(s, &i)) != NULL) {
         ngx_sentry_status_add(s, "ngx_sentry_held_back_untold{project=\"%s\"}"
-                              " %uL\n", project->label,
+                              " %uL\n", snx_project_label(project),
                               snx_project_untold(project));
     }
 }
@@ -211,7 +213,7 @@ ngx_sentry_prometheus_reachable(ngx_sentry_status_t *s)
 
     while ((project = ngx_sentry_prometheus_project(s, &i)) != NULL) {
         ngx_sentry_status_add(s, "ngx_sentry_reachable{project=\"%s\"} %d\n",
-                              project->label,
+                              snx_project_label(project),
                               atomic_load(&project->unreachable_ms) == 0);
     }
 }

@@ -19,9 +19,9 @@ static char *ngx_sentry_route_match(ngx_conf_t *cf, ngx_sentry_route_t *route,
 static void ngx_sentry_route_cleanup(void *data);
 static ngx_sentry_route_t *ngx_sentry_route_first(ngx_http_request_t *r,
     snx_str_t path);
+static snx_str_t ngx_sentry_route_target(ngx_http_request_t *r, u_char *buf);
 static ngx_int_t ngx_sentry_route_default(ngx_http_request_t *r,
     snx_str_t path);
-static ngx_int_t ngx_sentry_route_remembered(ngx_http_request_t *r);
 
 
 /* sentry_route [= | ^~ | ~ | ~*] pattern [option ...] */
@@ -195,7 +195,13 @@ ngx_sentry_route_option(ngx_conf_t *cf, ngx_sentry_route_t *route,
 ngx_int_t
 ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
 {
-    event->route = ngx_sentry_route_first(r, ngx_sentry_str(&event->path));
+    ngx_sentry_trace_t  *trace;
+
+    trace = event->ctx ? event->ctx->trace : NULL;
+
+    event->route = (trace && trace->routed)
+                   ? trace->route
+                   : ngx_sentry_route_first(r, ngx_sentry_str(&event->path));
 
     if (event->route) {
         return event->route->drop_errors ? NGX_DECLINED : NGX_OK;
@@ -206,45 +212,43 @@ ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
 
 
 ngx_int_t
-ngx_sentry_route_traces(ngx_http_request_t *r, ngx_uint_t defaults,
-    ngx_sentry_route_t **route)
+ngx_sentry_route_traces(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
 {
     u_char                  buf[SNX_URL_MAX];
-    snx_str_t               path;
     ngx_sentry_srv_conf_t  *sscf;
-
-    *route = NULL;
 
     sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
 
+    trace->routed = 1;
+
     if (sscf->routes == NULL) {
-        return (defaults && sscf->default_routes)
-               ? ngx_sentry_route_remembered(r) : NGX_OK;
+        return NGX_OK;
     }
 
-    path = snx_str(buf, snx_route_path(ngx_sentry_request_target(r), buf,
-                                       sizeof(buf)));
+    trace->route = ngx_sentry_route_first(r, ngx_sentry_route_target(r, buf));
 
-    *route = ngx_sentry_route_first(r, path);
-
-    if (*route) {
-        return (*route)->drop_traces ? NGX_DECLINED : NGX_OK;
-    }
-
-    return defaults ? ngx_sentry_route_default(r, path) : NGX_OK;
+    return (trace->route && trace->route->drop_traces) ? NGX_DECLINED
+                                                       : NGX_OK;
 }
 
 
-/* The default routes alone, which are the same everywhere. */
+/* They are the same everywhere, so what was found is remembered. */
 
-static ngx_int_t
-ngx_sentry_route_remembered(ngx_http_request_t *r)
+ngx_int_t
+ngx_sentry_route_builtin(ngx_http_request_t *r)
 {
-    int          found;
-    u_char       buf[SNX_URL_MAX];
-    uint64_t     hash;
-    snx_str_t    target, out;
-    snx_memo_t  *memo;
+    int                     found;
+    u_char                  buf[SNX_URL_MAX];
+    uint64_t                hash;
+    snx_str_t               target, out;
+    snx_memo_t             *memo;
+    ngx_sentry_srv_conf_t  *sscf;
+
+    sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
+
+    if (!sscf->default_routes) {
+        return NGX_OK;
+    }
 
     target = ngx_sentry_request_target(r);
     memo = ngx_sentry_process_memo();
@@ -255,14 +259,23 @@ ngx_sentry_route_remembered(ngx_http_request_t *r)
         return out.data[0] == 'y' ? NGX_DECLINED : NGX_OK;
     }
 
-    found = snx_route_default(snx_str(buf, snx_route_path(target, buf,
-                                                          sizeof(buf))));
+    found = snx_route_default(ngx_sentry_route_target(r, buf));
 
     if (memo) {
         snx_memo_put(memo, 3, target, snx_cstr(found ? "y" : "n"), hash);
     }
 
     return found ? NGX_DECLINED : NGX_OK;
+}
+
+
+/* The client's path, decoded, in buf of SNX_URL_MAX bytes. */
+
+static snx_str_t
+ngx_sentry_route_target(ngx_http_request_t *r, u_char *buf)
+{
+    return snx_str(buf, snx_route_path(ngx_sentry_request_target(r), buf,
+                                       SNX_URL_MAX));
 }
 
 

@@ -162,7 +162,7 @@ ngx_sentry_status_room(snx_shm_t *shm)
 
         size += NGX_SENTRY_STATUS_PROJECT_MAX
                 + lines * (NGX_SENTRY_STATUS_LINE_MAX
-                           + ngx_strlen(project->label));
+                           + ngx_strlen(snx_project_label(project)));
     }
 
     return size;
@@ -231,7 +231,7 @@ ngx_sentry_status_json_project(ngx_sentry_status_t *s, snx_project_t *project,
     since = atomic_load(&project->unreachable_ms);
 
     ngx_sentry_status_add(s, "%s{\"project\":\"%s\",\"reachable\":%s",
-                          first ? "" : ",", project->label,
+                          first ? "" : ",", snx_project_label(project),
                           since ? "false" : "true");
 
     ngx_sentry_status_json_counts(s, "captured", counters->captured);

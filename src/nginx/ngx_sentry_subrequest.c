@@ -42,16 +42,21 @@ ngx_sentry_subrequest_note(ngx_http_request_t *r)
         return;
     }
 
-    /* seen: so it is counted once, also when it is one too many */
-
     ngx_http_set_ctx(r, spans, ngx_sentry_module);
-
-    if (spans->nsubrequests++ >= NGX_SENTRY_SUBREQUESTS_MAX_N) {
-        return;
-    }
 
     sub = ngx_pcalloc(r->pool, sizeof(ngx_sentry_subrequest_t));
     if (sub == NULL) {
+        return;
+    }
+
+    /* seen, also after redirects and when it is one too many */
+
+    sub->post = r->post_subrequest;
+    sub->wrapped.handler = ngx_sentry_subrequest_done;
+    sub->wrapped.data = sub;
+    r->post_subrequest = &sub->wrapped;
+
+    if (spans->nsubrequests++ >= NGX_SENTRY_SUBREQUESTS_MAX_N) {
         return;
     }
 
@@ -77,11 +82,6 @@ ngx_sentry_subrequest_note(ngx_http_request_t *r)
     }
 
     ngx_sentry_process_id(worker, sub->span_id, sizeof(sub->span_id));
-
-    sub->post = r->post_subrequest;
-    sub->wrapped.handler = ngx_sentry_subrequest_done;
-    sub->wrapped.data = sub;
-    r->post_subrequest = &sub->wrapped;
 }
 
 
@@ -102,8 +102,9 @@ void
 ngx_sentry_subrequest_pack(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec)
 {
     uint32_t                  left_out;
+    ngx_uint_t                n;
     ngx_sentry_spans_t       *spans;
-    ngx_sentry_subrequest_t  *sub, *last;
+    ngx_sentry_subrequest_t  *sub;
 
     spans = ctx ? ctx->spans : NULL;
 
@@ -113,7 +114,7 @@ ngx_sentry_subrequest_pack(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec)
 
     left_out = rec->left_out;
 
-    for (sub = spans->first; sub; sub = sub->next) {
+    for (sub = spans->first, n = 0; sub; sub = sub->next, n++) {
         ngx_sentry_subrequest_pack_one(sub, ctx->trace, rec);
 
         if (rec->left_out != left_out) {
@@ -121,13 +122,13 @@ ngx_sentry_subrequest_pack(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec)
         }
     }
 
-    last = sub;
-
-    if (last || spans->nsubrequests > NGX_SENTRY_SUBREQUESTS_MAX_N) {
+    if (rec->left_out != left_out
+        || spans->nsubrequests > NGX_SENTRY_SUBREQUESTS_MAX_N)
+    {
         snx_rec_num(rec, SNX_F_SUBREQUESTS, (int64_t) spans->nsubrequests);
     }
 
-    for (sub = spans->first; sub != last; sub = sub->next) {
+    for (sub = spans->first; sub && n; sub = sub->next, n--) {
         ngx_sentry_trail_upstreams(sub->request, NULL, sub->number, rec);
     }
 }

@@ -416,20 +416,18 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     double                   rate;
     ngx_int_t                rc;
     snx_sample_t             sample;
-    ngx_sentry_route_t      *route;
     ngx_sentry_main_conf_t  *smcf;
 
     rc = NGX_OK;
     smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
     rate = -1;
-    route = NULL;
 
     if (!smcf->env.tracing_disabled) {
         rc = conf->dropped ? NGX_DECLINED
-                           : ngx_sentry_route_traces(r, 0, &route);
+                           : ngx_sentry_route_traces(r, trace);
 
-        rate = (rc == NGX_OK && route && route->traces >= 0)
-               ? route->traces : ngx_sentry_trace_rate(r, conf);
+        rate = (rc == NGX_OK && trace->route && trace->route->traces >= 0)
+               ? trace->route->traces : ngx_sentry_trace_rate(r, conf);
     }
 
     snx_sample_decide(&sample, rate, trace->flag, trace->random,
@@ -440,8 +438,8 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     if (sample.sampled == 1) {
 
         if (rc == NGX_DECLINED
-            || (route == NULL
-                && ngx_sentry_route_traces(r, 1, &route) != NGX_OK))
+            || (trace->route == NULL
+                && ngx_sentry_route_builtin(r) != NGX_OK))
         {
             sample.sampled = 0;
             sample.rate = 0;
@@ -457,7 +455,6 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
         }
     }
 
-    trace->route = route;
     trace->rate = sample.rate;
     trace->sampled = sample.sampled;
     trace->why = sample.why;

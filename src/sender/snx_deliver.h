@@ -149,6 +149,10 @@ void snx_deliver_sweep(snx_deliver_t *deliver, uint64_t now_ms);
 /* Begins the passes that are due. */
 void snx_deliver_passes(snx_deliver_t *deliver, uint64_t now_ms);
 
+/* A pass found all there is: when the next one begins. */
+void snx_deliver_pass_end(const snx_deliver_t *deliver, snx_pass_t *pass,
+    uint64_t now_ms);
+
 /* Whether looking at the queue is of no use: nobody can take anything. */
 int snx_deliver_blocked(const snx_deliver_t *deliver, uint64_t now_ms);
 

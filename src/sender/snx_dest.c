@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "snx_dest.h"
+#include "snx_refusal.h"
 #include "snx_text.h"
 
 
@@ -113,7 +114,7 @@ snx_dest_reachable(snx_dest_t *dest, const snx_queue_t *queue,
 
     snx_mailbox_put(dest->box, SNX_MSG_NOTICE,
                     "%s is reachable again after %llu s, %u records waiting",
-                    dest->project->label,
+                    snx_project_label(dest->project),
                     (unsigned long long) (now_ms - dest->down_ms) / 1000,
                     (unsigned) usage.pending);
 
@@ -128,9 +129,9 @@ snx_dest_reachable(snx_dest_t *dest, const snx_queue_t *queue,
 static void
 snx_dest_refused(snx_dest_t *dest, const snx_answer_t *answer, int64_t now_us)
 {
-    char  reason[SNX_MAILBOX_REMOTE_MAX + 1], text[SNX_LAST_ERROR_MAX];
+    char  reason[SNX_REFUSAL_MAX + 1], text[SNX_LAST_ERROR_MAX];
 
-    snx_mailbox_clean(reason, answer->reason);
+    snx_refusal_text(answer, dest->dsn.key, reason);
 
     (void) snprintf(text, sizeof(text), "HTTP %u%s%s%s",
                     (unsigned) answer->status,
@@ -147,7 +148,7 @@ snx_dest_refused(snx_dest_t *dest, const snx_answer_t *answer, int64_t now_us)
     dest->refused = answer->status;
 
     snx_mailbox_put(dest->box, SNX_MSG_ERROR, "%s refused an envelope: %s",
-                    dest->project->label, text);
+                    snx_project_label(dest->project), text);
 }
 
 
@@ -206,7 +207,8 @@ snx_dest_tell_limits(snx_dest_t *dest, uint64_t now_ms)
 
     if (fresh != 0) {
         snx_mailbox_put(dest->box, SNX_MSG_INFO, "%s rate limits %.*s",
-                        dest->project->label, (int) list.len, list.data);
+                        snx_project_label(dest->project), (int) list.len,
+                        list.data);
     }
 }
 
@@ -262,7 +264,7 @@ snx_dest_failed(snx_dest_t *dest, const snx_answer_t *answer, int probe,
     char      error[SNX_MAILBOX_REMOTE_MAX + 1];
     uint64_t  jitter;
 
-    snx_mailbox_clean(error, answer->error);
+    snx_mailbox_clean(error, sizeof(error), answer->error);
     snx_project_error(dest->project, 0, (uint64_t) now_us / 1000,
                       snx_cstr(error));
 
@@ -281,7 +283,7 @@ snx_dest_failed(snx_dest_t *dest, const snx_answer_t *answer, int probe,
 
         snx_mailbox_put(dest->box, SNX_MSG_WARN,
                         "%s is unreachable: %s, retrying",
-                        dest->project->label, error);
+                        snx_project_label(dest->project), error);
 
     } else {
         dest->backoff_ms *= 2;

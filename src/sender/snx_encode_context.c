@@ -161,6 +161,7 @@ snx_encode_span_id(const snx_fields_t *fields)
 static void
 snx_encode_trace(snx_json_t *j, const snx_fields_t *fields, int attributes)
 {
+    int          known;
     int64_t      status;
     snx_str_t    trace_id, span_id, parent;
     const char  *from;
@@ -179,8 +180,15 @@ snx_encode_trace(snx_json_t *j, const snx_fields_t *fields, int attributes)
         snx_json_hex(j, "parent_span_id", parent.data, parent.len);
     }
 
-    if (snx_fields_num(fields, SNX_F_STATUS, &status)) {
+    known = snx_fields_num(fields, SNX_F_STATUS, &status);
+
+    /* an HTTP/0.9 upstream's answer has none, a transaction has an op */
+
+    if (known || attributes) {
         snx_json_const(j, "op", "http.server");
+    }
+
+    if (known) {
         snx_json_const(j, "status", snx_encode_span_status(status));
     }
 
@@ -329,6 +337,7 @@ static const snx_encode_map_t  snx_encode_nginx_map[] = {
     { SNX_F_TLS_CIPHER, "tls_cipher", SNX_ENCODE_SHORT_MAX },
     { SNX_F_CACHE_STATUS, "cache_status", SNX_ENCODE_SHORT_MAX },
     { SNX_F_UPSTREAM_URL, "upstream_url", SNX_URL_MAX },
+    { SNX_F_SUBREQUESTS, "subrequests", 0 },
     { SNX_F_HELD_BACK, "held_back", 0 },
     { SNX_F_PROCESS, "process", SNX_ENCODE_SHORT_MAX },
     { SNX_F_PID, "pid", 0 },

@@ -338,7 +338,7 @@ snx_job_delivered(snx_deliver_t *deliver, const snx_job_t *job,
     if (deliver->conf->debug) {
         snx_mailbox_put(deliver->box, SNX_MSG_NOTICE,
                         "%s took event %s: HTTP %u, %zu bytes, %u ms",
-                        job->dest->project->label, job->event_id,
+                        snx_project_label(job->dest->project), job->event_id,
                         (unsigned) answer->status, answer->bytes,
                         (unsigned) answer->ms);
     }

@@ -56,11 +56,11 @@ snx_mailbox_get(snx_mailbox_t *box, snx_sender_msg_t *msg)
 
 
 void
-snx_mailbox_clean(char out[SNX_MAILBOX_REMOTE_MAX + 1], const char *in)
+snx_mailbox_clean(char *out, size_t cap, const char *in)
 {
     size_t  n;
 
-    for (n = 0; n < SNX_MAILBOX_REMOTE_MAX && in[n] != '\0'; n++) {
+    for (n = 0; n + 1 < cap && in[n] != '\0'; n++) {
         out[n] = in[n] >= ' ' && in[n] <= '~' ? in[n] : '?';
     }
 

@@ -43,9 +43,9 @@ int snx_mailbox_get(snx_mailbox_t *box, snx_sender_msg_t *msg);
 
 /*
  * A terminated copy of remote text that is fit for a log: printable ASCII,
- * other bytes as "?", cut at SNX_MAILBOX_REMOTE_MAX.
+ * other bytes as "?", cut to cap with its end.
  */
-void snx_mailbox_clean(char out[SNX_MAILBOX_REMOTE_MAX + 1], const char *in);
+void snx_mailbox_clean(char *out, size_t cap, const char *in);
 
 
 #endif /* SNX_MAILBOX_H_INCLUDED */

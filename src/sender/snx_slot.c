@@ -5,6 +5,7 @@
 
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "snx_slot.h"
@@ -15,6 +16,7 @@ snx_slot_reset(snx_slot_t *slot)
 {
     slot->header_bytes = 0;
     slot->answer_bytes = 0;
+    slot->status = 0;
     slot->limits[0] = '\0';
     slot->retry_after[0] = '\0';
     slot->reason[0] = '\0';
@@ -22,16 +24,50 @@ snx_slot_reset(snx_slot_t *slot)
 }
 
 
-/* The answer's body is of no interest; one without end is not read. */
+/* What an error says is kept for snx_slot_said(). */
+
+static void
+snx_slot_hear(snx_slot_t *slot, const char *data, size_t len)
+{
+    if (slot->answer == NULL) {
+        slot->answer = malloc(SNX_TRANSPORT_ERROR_MAX);
+    }
+
+    if (slot->answer != NULL
+        && len <= SNX_TRANSPORT_ERROR_MAX
+        && slot->answer_bytes <= SNX_TRANSPORT_ERROR_MAX - len)
+    {
+        memcpy(slot->answer + slot->answer_bytes, data, len);
+    }
+}
+
+
+snx_str_t
+snx_slot_said(const snx_slot_t *slot)
+{
+    if (slot->status < 400 || slot->answer == NULL
+        || slot->answer_bytes > SNX_TRANSPORT_ERROR_MAX)
+    {
+        return snx_str(NULL, 0);
+    }
+
+    return snx_str(slot->answer, slot->answer_bytes);
+}
+
+
+/* The body is of no interest but for errors; one without end is not read. */
 
 static size_t
 snx_slot_on_body(char *data, size_t size, size_t n, void *user)
 {
     snx_slot_t  *slot;
 
-    (void) data;
-
     slot = user;
+
+    if (slot->status >= 400) {
+        snx_slot_hear(slot, data, size * n);
+    }
+
     slot->answer_bytes += size * n;
 
     return slot->answer_bytes > SNX_TRANSPORT_BODY_MAX ? 0 : size * n;
@@ -82,6 +118,30 @@ snx_slot_keep(const char *name, snx_str_t line, char *value, size_t cap)
 }
 
 
+/* "HTTP/1.1 200 OK", 0 when it says none. */
+
+static int
+snx_slot_status(snx_str_t line)
+{
+    int     status;
+    size_t  i;
+
+    for (i = 0; i < line.len && line.data[i] != ' '; i++) {
+        /* void */
+    }
+
+    status = 0;
+
+    while (++i < line.len && status < 100
+           && line.data[i] >= '0' && line.data[i] <= '9')
+    {
+        status = status * 10 + (line.data[i] - '0');
+    }
+
+    return status;
+}
+
+
 static size_t
 snx_slot_on_header(char *data, size_t size, size_t n, void *user)
 {
@@ -98,6 +158,7 @@ snx_slot_on_header(char *data, size_t size, size_t n, void *user)
     }
 
     if (line.len > 5 && memcmp(line.data, "HTTP/", 5) == 0) {
+        slot->status = snx_slot_status(line);
 
         /* what came before belongs to an interim answer */
 
@@ -206,4 +267,42 @@ snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf)
     (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
 
     return easy;
+}
+
+
+snx_rc_t
+snx_slot_headers(snx_slot_t *slot, const snx_post_t *post)
+{
+    int                 i;
+    char                auth[SNX_DSN_MAX + 256];
+    const char         *lines[4];
+    struct curl_slist  *list;
+
+    curl_slist_free_all(slot->headers);
+    slot->headers = NULL;
+
+    i = 0;
+    lines[i++] = "Content-Type: application/x-sentry-envelope";
+    lines[i++] = "Expect:";
+
+    if (post->gzip) {
+        lines[i++] = "Content-Encoding: gzip";
+    }
+
+    if (post->auth != NULL) {
+        (void) snprintf(auth, sizeof(auth), "X-Sentry-Auth: %s", post->auth);
+        lines[i++] = auth;
+    }
+
+    while (i-- > 0) {
+        list = curl_slist_append(slot->headers, lines[i]);
+
+        if (list == NULL) {
+            return SNX_NOMEM;
+        }
+
+        slot->headers = list;
+    }
+
+    return SNX_OK;
 }

@@ -28,12 +28,17 @@ typedef enum {
 
 typedef struct {
     CURL               *easy;          /* made once, then reused */
-    struct curl_slist  *headers;
+    struct curl_slist  *headers;       /* of url, auth and gzip below */
+    const char         *url;           /* last one posted to; NULL: none */
+    const char         *auth;
+    unsigned            gzip:1;
     char               *body;
     size_t              body_cap;
     size_t              body_len;
     size_t              header_bytes;  /* received */
     size_t              answer_bytes;
+    char               *answer;        /* body of an error; NULL until one */
+    int                 status;        /* of the answer that is coming */
     void               *data;
     snx_pool_t          pool;
     snx_slot_state_t    state;
@@ -49,6 +54,12 @@ typedef struct {
  * memory.  What it receives goes to slot.
  */
 CURL *snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf);
+
+/* The headers for a POST, in place of the last ones; SNX_OK or SNX_NOMEM. */
+snx_rc_t snx_slot_headers(snx_slot_t *slot, const snx_post_t *post);
+
+/* The body of an error that was answered; empty when it is long or none. */
+snx_str_t snx_slot_said(const snx_slot_t *slot);
 
 /* Forgets the last answer. */
 void snx_slot_reset(snx_slot_t *slot);

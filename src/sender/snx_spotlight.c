@@ -94,7 +94,7 @@ snx_spotlight_answer(snx_spotlight_t *spotlight, const snx_answer_t *answer,
     }
 
     if (spotlight->backoff_ms == 0) {
-        snx_mailbox_clean(error, answer->error);
+        snx_mailbox_clean(error, sizeof(error), answer->error);
         snx_mailbox_put(spotlight->box, SNX_MSG_WARN,
                         "spotlight is unreachable: %s, retrying", error);
 

@@ -24,6 +24,7 @@
 
 #define SNX_TRANSPORT_CONNECT_MS   5000
 #define SNX_TRANSPORT_BODY_MAX     262144  /* of an answer */
+#define SNX_TRANSPORT_ERROR_MAX    4096    /* of an error's body kept */
 #define SNX_TRANSPORT_HEADERS_MAX  65536   /* of an answer, all together */
 
 
@@ -48,6 +49,8 @@ typedef struct {
 } snx_transport_conf_t;
 
 
+/* url and auth must outlive the transport and never change. */
+
 typedef struct {
     const char   *url;
     const char   *auth;        /* X-Sentry-Auth, NULL: none */
@@ -70,6 +73,7 @@ typedef struct {
     const char   *limits;      /* X-Sentry-Rate-Limits, "" none */
     const char   *retry_after;
     const char   *reason;      /* X-Sentry-Error */
+    snx_str_t     body;        /* of an error, when it is a short one */
 } snx_answer_t;
 
 

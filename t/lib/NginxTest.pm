@@ -30,6 +30,7 @@ use Cwd qw/ abs_path /;
 use File::Basename qw/ dirname /;
 use File::Path qw/ mkpath /;
 use File::Temp qw/ tempdir /;
+use List::Util qw/ max min /;
 use Socket;
 use Test::More ();
 use Time::HiRes qw/ time sleep /;
@@ -182,21 +183,34 @@ sub allow_alerts {
 }
 
 
-# Seconds, more of them where a sanitizer slows all down.
+# Seconds, more of them where a sanitizer or the machine's load slows all
+# down.
+
+my $slow = $ENV{TEST_NGINX_SLOW} || _load();
 
 sub deadline {
     my ($seconds) = @_;
 
-    return $seconds * ($ENV{TEST_NGINX_SLOW} || 1);
+    return $seconds * $slow;
+}
+
+
+# How many want each processor, from 1 to 5.
+
+sub _load {
+    my ($load) = split / /, __PACKAGE__->read_file('/proc/loadavg');
+    my $cpus = () = __PACKAGE__->read_file('/proc/cpuinfo') =~ /^processor/mg;
+
+    return max(1, min(5, ($load || 0) / ($cpus || 1)));
 }
 
 
 # Polls until the code returns something true, and returns that; else, after
-# 10 seconds or those given, the last value.
+# 20 seconds or those given, the last value.
 
 sub wait_for {
     my ($code, $seconds) = @_;
-    my $end = time() + deadline($seconds // 10);
+    my $end = time() + deadline($seconds // 20);
     my $pause = 0.002;
     my $value;
 

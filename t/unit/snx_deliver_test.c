@@ -50,7 +50,9 @@ test_refused(void)
     static const char *const  steps[] = {
         "HTTP/1.1 403 No\r\nContent-Length: 0\r\n"
         "X-Sentry-Error: bad\x1b[31m \xff key, and a long story after that, "
-        "which nobody wants to read to its end, whatever it is about\r\n\r\n",
+        "which nobody wants to read to its end, because it goes on and on, "
+        "in a manner that a log is no place for, and neither is a page of "
+        "status, whatever it is about\r\n\r\n",
         "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", NULL
     };
 

@@ -16,6 +16,7 @@
 
 static void test_header(void);
 static void test_trace(void);
+static void test_begun(void);
 static void test_items(void);
 static void test_report(void);
 static void test_gzip(void);
@@ -49,6 +50,7 @@ main(int argc, char **argv)
 
     test_header();
     test_trace();
+    test_begun();
     test_items();
     test_report();
     test_gzip();
@@ -197,6 +199,77 @@ test_trace(void)
     meta.dsn = &dsn;
     ok(memmem(envelope.data, envelope.len, "trace", 5) == NULL,
        "no trace without a DSN");
+}
+
+
+/* What the sender makes of a random number, for want of baggage. */
+
+static void
+test_begun(void)
+{
+    size_t             i;
+    cJSON             *tree;
+    char              *text;
+    snx_rec_writer_t   w;
+
+    static const struct {
+        const char  *what;
+        const char  *rate;
+        int64_t      random;
+        int          parent;
+        const char  *baggage;
+        const char  *expected;
+    } tests[] = {
+        { "a trace begun here", "0.25", 123456, 0, "",
+          "\"sampled\":\"true\",\"sample_rate\":\"0.25\","
+          "\"sample_rand\":\"0.123456\"}" },
+        { "the smallest number", "0.001", 0, 0, "",
+          "\"sampled\":\"true\",\"sample_rate\":\"0.001\","
+          "\"sample_rand\":\"0.000000\"}" },
+        { "by a caller's traceparent, no rate", NULL, 999999, 1, "",
+          "\"sampled\":\"true\",\"sample_rate\":\"1\","
+          "\"sample_rand\":\"0.999999\"}" },
+        { "what was propagated counts more", "0.25", 123456, 0,
+          "sentry-trace_id=" UTIL_TRACE_HEX ",sentry-public_key=k",
+          "{\"trace_id\":\"" UTIL_TRACE_HEX "\",\"public_key\":\"k\"}" }
+    };
+
+    static const char  ours[] =
+        "{\"trace_id\":\"" UTIL_TRACE_HEX "\","
+        "\"public_key\":\"0123456789abcdef0123456789abcdef\","
+        "\"release\":\"r1\",\"environment\":\"prod\",\"org_id\":\"7\",";
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        snx_rec_begin(&w, record, sizeof(record));
+        snx_rec_str(&w, SNX_F_EVENT_ID, snx_cstr(UTIL_ID));
+        snx_rec_str(&w, SNX_F_TRACE_ID, snx_cstr(UTIL_TRACE));
+        snx_rec_str(&w, SNX_F_RELEASE, snx_cstr("r1"));
+        snx_rec_str(&w, SNX_F_ENVIRONMENT, snx_cstr("prod"));
+        snx_rec_num(&w, SNX_F_SAMPLED, 1);
+        snx_rec_str(&w, SNX_F_CLIENT_SAMPLE_RATE, snx_cstr(tests[i].rate));
+        snx_rec_num(&w, SNX_F_SAMPLE_RAND, tests[i].random);
+        snx_rec_str(&w, SNX_F_BAGGAGE, snx_cstr(tests[i].baggage));
+
+        if (tests[i].parent) {
+            snx_rec_str(&w, SNX_F_PARENT_SPAN_ID, snx_cstr(UTIL_PARENT));
+        }
+
+        (void) snx_fields_read(&fields, snx_str(record, snx_rec_end(&w)));
+        (void) begin(&fields);
+
+        tree = cJSON_ParseWithLength(envelope.data, envelope.len);
+        text = cJSON_PrintUnformatted(util_at(tree, "trace"));
+
+        ok(tests[i].expected[0] == '{'
+           || strncmp(text, ours, sizeof(ours) - 1) == 0,
+           "%s: what we are", tests[i].what);
+        is_str(snx_cstr(tests[i].expected[0] == '{'
+                        ? text : text + sizeof(ours) - 1),
+               tests[i].expected, tests[i].what);
+
+        free(text);
+        cJSON_Delete(tree);
+    }
 }
 
 

@@ -135,14 +135,14 @@ test_clean(void)
 {
     char  out[SNX_MAILBOX_REMOTE_MAX + 1], in[300];
 
-    snx_mailbox_clean(out, "plain text, 100 %");
+    snx_mailbox_clean(out, sizeof(out), "plain text, 100 %");
     is_str(snx_cstr(out), "plain text, 100 %", "plain text");
 
-    snx_mailbox_clean(out, "\x1b[31m\r\n\t\x7f\xc3\xa4");
+    snx_mailbox_clean(out, sizeof(out), "\x1b[31m\r\n\t\x7f\xc3\xa4");
     is_str(snx_cstr(out), "?[31m??????", "nothing for a terminal");
 
     memset(in, 'a', sizeof(in) - 1);
     in[sizeof(in) - 1] = '\0';
-    snx_mailbox_clean(out, in);
+    snx_mailbox_clean(out, sizeof(out), in);
     is_int(strlen(out), SNX_MAILBOX_REMOTE_MAX, "cut");
 }

@@ -124,7 +124,7 @@ tap_is_str(snx_str_t got, const char *expected, const char *file, int line,
 
 /* Prints the plan; main() returns it. */
 
-static int
+static TAP_UNUSED int
 tap_done(void)
 {
     printf("1..%u\n", tap_n);
