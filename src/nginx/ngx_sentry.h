@@ -648,8 +648,17 @@ ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
 
 
 /* The place that counts: not the error page that the request was led to. */
-ngx_sentry_loc_conf_t *ngx_sentry_trail_place(ngx_http_request_t *r,
+ngx_sentry_loc_conf_t *ngx_sentry_trail_failed(ngx_http_request_t *r,
     ngx_sentry_ctx_t *ctx);
+
+static ngx_inline ngx_sentry_loc_conf_t *
+ngx_sentry_trail_place(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
+{
+    return (ctx && (r->err_status || r->error_page))
+           ? ngx_sentry_trail_failed(r, ctx)
+           : ngx_http_get_module_loc_conf(r, ngx_sentry_module);
+}
+
 
 /* The event loop's time in us: that of all other numbers nginx keeps. */
 int64_t ngx_sentry_trail_now(void);

@@ -232,17 +232,40 @@ ngx_sentry_route_traces(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
 }
 
 
+/* They are the same everywhere, so what was found is remembered. */
+
 ngx_int_t
 ngx_sentry_route_builtin(ngx_http_request_t *r)
 {
+    int                     found;
     u_char                  buf[SNX_URL_MAX];
+    uint64_t                hash;
+    snx_str_t               target, out;
+    snx_memo_t             *memo;
     ngx_sentry_srv_conf_t  *sscf;
 
     sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
 
-    return sscf->default_routes
-           ? ngx_sentry_route_default(r, ngx_sentry_route_target(r, buf))
-           : NGX_OK;
+    if (!sscf->default_routes) {
+        return NGX_OK;
+    }
+
+    target = ngx_sentry_request_target(r);
+    memo = ngx_sentry_process_memo();
+
+    /* no location has the address 3 */
+
+    if (memo && snx_memo_get(memo, 3, target, &out, &hash) == SNX_OK) {
+        return out.data[0] == 'y' ? NGX_DECLINED : NGX_OK;
+    }
+
+    found = snx_route_default(ngx_sentry_route_target(r, buf));
+
+    if (memo) {
+        snx_memo_put(memo, 3, target, snx_cstr(found ? "y" : "n"), hash);
+    }
+
+    return found ? NGX_DECLINED : NGX_OK;
 }
 
 

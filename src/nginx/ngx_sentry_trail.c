@@ -163,25 +163,22 @@ ngx_sentry_trail_now(void)
 
 
 ngx_sentry_loc_conf_t *
-ngx_sentry_trail_place(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
+ngx_sentry_trail_failed(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
 {
     void        **loc_conf;
     ngx_uint_t    i;
 
     loc_conf = r->loc_conf;
 
-    if (ctx && (r->err_status || r->error_page)) {
-
-        for (i = ctx->npasses; i != 0; i--) {
-            if (!ctx->passes[i - 1].error) {
-                loc_conf = ctx->passes[i - 1].loc_conf;
-                break;
-            }
+    for (i = ctx->npasses; i != 0; i--) {
+        if (!ctx->passes[i - 1].error) {
+            loc_conf = ctx->passes[i - 1].loc_conf;
+            break;
         }
+    }
 
-        if (i == 0 && ctx->line_conf) {
-            loc_conf = ctx->line_conf;
-        }
+    if (i == 0 && ctx->line_conf) {
+        loc_conf = ctx->line_conf;
     }
 
     return loc_conf[ngx_sentry_module.ctx_index];
