@@ -50,6 +50,7 @@ $t->sentry()->conf(http => <<"EOC", server => <<'EOS', location => <<"EOL");
     large_client_header_buffers 2 1k;
     keepalive_requests 2000;
     sentry_capture 5xx;
+    proxy_ssl_session_reuse off;     # what nginx keeps of it is never freed
     upstream none { server 127.0.0.1:$dead down; server 127.0.0.1:$dead2 down; }
     upstream two { server 127.0.0.1:$dead; server 127.0.0.1:$hang backup; }
     upstream mixed { server 127.0.0.1:$app; server 127.0.0.1:$dead backup; }
