@@ -154,7 +154,7 @@ snx_transport_body(snx_slot_t *slot, snx_str_t body)
 
 /*
  * Headers and address are those of the slot's last POST, most of the time:
- * then nothing is made anew, which is a tenth of what curl costs.
+ * then nothing is made anew.
  */
 
 static snx_rc_t
