@@ -2,8 +2,8 @@
 
 # Copyright (C) ngx_sentry authors
 
-# The envelopes of ordinary failures, captured from a real run, before
-# parsers that are not ours: see t/e2e/validate.
+# The envelopes of ordinary failures and of traces, captured from a real run,
+# before parsers that are not ours: see t/e2e/validate.
 
 ###############################################################################
 
@@ -32,12 +32,16 @@ $t->sentry();
 
 my ($dead, $hang, $close, $app) = (dead_port(), $t->upstream('hang'),
     $t->upstream('close'), $t->upstream('answer', status => 500));
+my $fine = $t->upstream('answer', body => 'fine',
+                        headers => { 'Cache-Control' => 'max-age=60' });
 
 $t->conf(
     http => <<'EOC',
     sentry_environment staging;
     sentry_release shop@1.2.3;
     sentry_capture 400 413 5xx;
+    sentry_traces_sample_rate 1;
+    proxy_cache_path %%TESTDIR%%/cache keys_zone=cache:1m;
     sentry_tag host $host;
     sentry_tag request_id $request_id;
     sentry_user id=$arg_user ip=192.0.2.1;
@@ -54,9 +58,18 @@ EOC
         "/close/ { proxy_pass http://127.0.0.1:$close; }",
         "/app/ { proxy_pass http://127.0.0.1:$app; }",
         '/closed/ { return 503; }',
+        "/fine/ { auth_request /auth/; mirror /mirror/; proxy_cache cache;"
+            . " proxy_pass http://127.0.0.1:$fine; }",
+        '/auth/ { proxy_pass_request_body off;'
+            . ' proxy_set_header Content-Length "";'
+            . " proxy_pass http://127.0.0.1:$fine; }",
+        "/mirror/ { proxy_pass http://127.0.0.1:$fine; }",
+        '/ssi/ { ssi on; try_files /page.html =404; }',
         '/upload/ { client_max_body_size 10;'
             . " proxy_pass http://127.0.0.1:$app; }",
-    ])->run();
+    ]);
+$t->write_file('page.html', '<!--#include virtual="/fine/in" -->');
+$t->conf(server => "root " . $t->testdir() . ";\n        ssi_types *;")->run();
 
 my %opt = (headers => { Authorization => 'Bearer x', Cookie => "a=b; c=\xff",
     'User-Agent' => 'oracle/1.0', Referer => 'http://example.com/?key=x',
@@ -71,7 +84,15 @@ http_get('/closed/', %opt);
 http_post('/upload/', 'x' x 100, %opt);
 http("GET / HTTP/1.1 nonsense \x01\r\n\r\n");
 
+http_get('/fine/1?key=x', %opt);
+http_get('/fine/1', %opt);
+http_post('/fine/2', 'x=1', %opt);
+http_get('/ssi/', %opt);
+
+my @traces = ('GET /fine/', 'GET /fine/', 'POST /fine/', 'GET /ssi/');
+
 $t->events(scalar @names);
+$t->transactions(@names - 1 + @traces);
 
 ###############################################################################
 
@@ -80,7 +101,11 @@ $t->events(scalar @names);
 my %expected = map { $_ => 1 } ('502 GET /dead/', '504 GET /hang/',
     '502 GET /close/', '500 GET /app/', '503 GET /closed/',
     '503 GET /two/', '413 POST /upload/', '400 (unparsed request)');
-my (@files, %seen);
+my (@files, %seen, %traced);
+
+my %trace = map { (split ' ', $_, 2)[1] => 1 } grep { !/^400/ } keys %expected;
+
+$trace{$_}++ for @traces;
 
 for my $envelope (@{$t->envelopes(project => 1)}) {
     my $file = sprintf '%s/%02d.envelope', $t->testdir(), scalar @files;
@@ -97,6 +122,9 @@ for my $envelope (@{$t->envelopes(project => 1)}) {
         $seen{"$event->{contexts}{response}{status_code} "
             . $event->{transaction}}++;
     }
+
+    $traced{$_->{payload}{transaction}}++
+        for grep { $_->{type} eq 'transaction' } @{$envelope->{items}};
 }
 
 my $out = `'$FindBin::Bin/e2e/validate' @files 2>&1`;
@@ -105,9 +133,10 @@ if ($? >> 8 == 77) {
     plan(skip_all => $out =~ s!^skipped: |\s+\z!!gr);
 }
 
-$t->plan(2);
+$t->plan(3);
 
 is_deeply(\%seen, \%expected, 'one event for each failure');
+is_deeply(\%traced, \%trace, 'one transaction for each request');
 is($?, 0, 'accepted') or diag($out);
 note($out);
 
