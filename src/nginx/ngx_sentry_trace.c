@@ -126,6 +126,8 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     worker = ngx_sentry_process_worker();
 
     caller.found = 0;
+    caller.frozen = 0;
+    caller.has_random = 0;
     caller.rate = -1;
 
     ngx_sentry_trail_drawn(r, &draw);
