@@ -79,6 +79,10 @@ $t->receiver(stall => 1);
 
 is_deeply(flood(), $alone, 'overflow: the same answers');
 
+# the last ones are answered a moment before they are logged
+
+wait_for(sub { accounts($t, project => 2)->{captured} >= 2 * $N });
+
 $accounts = accounts($t, project => 2);
 is($accounts->{captured}, 2 * $N, 'overflow: all captured');
 is($accounts->{delivered}, 0, 'overflow: none delivered');
