@@ -7,13 +7,13 @@
 
 
 #include "snx_baggage.h"
+#include "snx_text.h"
 
 
 #define SNX_BAGGAGE_PREFIX     "sentry-"
 #define SNX_BAGGAGE_PREFIX_LEN (sizeof(SNX_BAGGAGE_PREFIX) - 1)
 
 
-static snx_str_t snx_baggage_trim(snx_str_t s);
 static snx_str_t snx_baggage_before(snx_str_t s, unsigned char c);
 static int snx_baggage_read(snx_str_t text, snx_member_t *member);
 static int snx_baggage_is_key(snx_str_t s);
@@ -23,23 +23,6 @@ static int snx_baggage_plain(unsigned char c);
 static int snx_baggage_nibble(unsigned char c);
 static unsigned snx_baggage_count(snx_str_t baggage);
 static void snx_baggage_remove(snx_baggage_t *b, snx_str_t key);
-
-
-static snx_str_t
-snx_baggage_trim(snx_str_t s)
-{
-    while (s.len != 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
-        s = snx_str(s.data + 1, s.len - 1);
-    }
-
-    while (s.len != 0
-           && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-    {
-        s.len--;
-    }
-
-    return s;
-}
 
 
 /* What stands before the first c, or all. */
@@ -67,7 +50,7 @@ snx_baggage_next(snx_str_t *rest, snx_member_t *member)
         n = text.len + (text.len < rest->len);
         *rest = snx_str(rest->data + n, rest->len - n);
 
-        if (snx_baggage_read(snx_baggage_trim(text), member)) {
+        if (snx_baggage_read(snx_text_trim(text), member)) {
             return SNX_OK;
         }
     }
@@ -90,8 +73,8 @@ snx_baggage_read(snx_str_t text, snx_member_t *member)
     }
 
     n = key.len + 1;
-    value = snx_baggage_trim(snx_str(pair.data + n, pair.len - n));
-    key = snx_baggage_trim(key);
+    value = snx_text_trim(snx_str(pair.data + n, pair.len - n));
+    key = snx_text_trim(key);
 
     member->text = text;
     member->key = key;
@@ -106,7 +89,7 @@ snx_baggage_read(snx_str_t text, snx_member_t *member)
 
     /* nobody gives Sentry's members properties */
 
-    member->text = snx_baggage_trim(pair);
+    member->text = snx_text_trim(pair);
     member->key = snx_str(key.data + SNX_BAGGAGE_PREFIX_LEN,
                           key.len - SNX_BAGGAGE_PREFIX_LEN);
 

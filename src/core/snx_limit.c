@@ -8,12 +8,12 @@
 
 
 #include "snx_limit.h"
+#include "snx_text.h"
 
 
 #define SNX_LIMIT_ALL          ((1u << SNX_CATS_N) - 1)
 
 
-static snx_str_t snx_limit_trim(snx_str_t s);
 static snx_str_t snx_limit_token(snx_str_t *rest, unsigned char end);
 static int snx_limit_ms(snx_str_t s, uint64_t *ms);
 static unsigned snx_limit_category(snx_str_t name);
@@ -44,23 +44,6 @@ snx_category_name(snx_category_t category)
 }
 
 
-static snx_str_t
-snx_limit_trim(snx_str_t s)
-{
-    while (s.len != 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
-        s = snx_str(s.data + 1, s.len - 1);
-    }
-
-    while (s.len != 0
-           && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-    {
-        s.len--;
-    }
-
-    return s;
-}
-
-
 /* Takes what stands before end, trimmed, and that end. */
 
 static snx_str_t
@@ -75,7 +58,7 @@ snx_limit_token(snx_str_t *rest, unsigned char end)
     i += (i < rest->len);
     *rest = snx_str(i == 0 ? rest->data : rest->data + i, rest->len - i);
 
-    return snx_limit_trim(s);
+    return snx_text_trim(s);
 }
 
 
@@ -309,7 +292,7 @@ snx_limits_retry_after(snx_limits_t *limits, snx_str_t value,
     int64_t   epoch, left;
     uint64_t  ms;
 
-    value = snx_limit_trim(value);
+    value = snx_text_trim(value);
 
     if (!snx_limit_ms(value, &ms)) {
 

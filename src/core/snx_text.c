@@ -246,6 +246,23 @@ snx_text_lower(unsigned char c)
 }
 
 
+snx_str_t
+snx_text_trim(snx_str_t s)
+{
+    while (s.len != 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
+        s = snx_str(s.data + 1, s.len - 1);
+    }
+
+    while (s.len != 0
+           && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
+    {
+        s.len--;
+    }
+
+    return s;
+}
+
+
 int
 snx_text_ieq(snx_str_t a, snx_str_t b)
 {

@@ -42,6 +42,9 @@ int snx_text_unhex(snx_str_t in, unsigned char *out, size_t len);
 #define SNX_TEXT_TIME_MAX      32
 size_t snx_text_time(int64_t us, char out[SNX_TEXT_TIME_MAX]);
 
+/* s without blanks and tabs around it, as HTTP means white space. */
+snx_str_t snx_text_trim(snx_str_t s);
+
 /* Case-insensitive (ASCII) comparison and search; "" is found nowhere. */
 int snx_text_ieq(snx_str_t a, snx_str_t b);
 int snx_text_ihas(snx_str_t text, snx_str_t term);

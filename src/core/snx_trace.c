@@ -14,27 +14,9 @@
 #define SNX_TRACE_IDS_LEN      49      /* 32 digits, "-", 16 digits */
 
 
-static snx_str_t snx_trace_trim(snx_str_t s);
 static snx_str_t snx_trace_first(snx_str_t s);
 static int snx_trace_ids(snx_trace_t *trace, const unsigned char *p);
 static int snx_trace_zero(const unsigned char *p, size_t len);
-
-
-static snx_str_t
-snx_trace_trim(snx_str_t s)
-{
-    while (s.len != 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
-        s = snx_str(s.data + 1, s.len - 1);
-    }
-
-    while (s.len != 0
-           && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-    {
-        s.len--;
-    }
-
-    return s;
-}
 
 
 /* Two headers of the same name joined by a proxy: the first one with text. */
@@ -48,7 +30,7 @@ snx_trace_first(snx_str_t s)
     do {
         for (i = 0; i < s.len && s.data[i] != ','; i++) { /* void */ }
 
-        one = snx_trace_trim(snx_str(s.data, i));
+        one = snx_text_trim(snx_str(s.data, i));
         i += (i < s.len);
         s = snx_str(i == 0 ? s.data : s.data + i, s.len - i);
 
@@ -143,7 +125,7 @@ snx_trace_w3c(snx_trace_t *trace, snx_str_t value)
     snx_trace_t    t;
     unsigned char  version, flags;
 
-    s = snx_trace_trim(value);
+    s = snx_text_trim(value);
 
     if (s.len < 55 || s.data[2] != '-' || s.data[52] != '-') {
         return SNX_INVALID;
