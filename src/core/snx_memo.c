@@ -65,7 +65,10 @@ snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in, snx_str_t out,
 }
 
 
-/* Words at a time; a client who makes two strings meet gains nothing. */
+/*
+ * Words at a time, the last one overlapping.  A client who makes two
+ * strings meet gains nothing.
+ */
 
 static uint64_t
 snx_memo_hash(uint64_t key, snx_str_t in)
@@ -76,16 +79,22 @@ snx_memo_hash(uint64_t key, snx_str_t in)
 
     h = key ^ (uint64_t) in.len << 48;
     p = in.data;
+    word = 0;
 
-    for (left = in.len; left >= sizeof(word); left -= sizeof(word)) {
+    for (left = in.len; left > sizeof(word); left -= sizeof(word)) {
         memcpy(&word, p, sizeof(word));
         h = (h ^ word) * 0x9e3779b97f4a7c15u;
         h ^= h >> 32;
         p += sizeof(word);
     }
 
-    for (word = 0; left != 0; left--) {
-        word = word << 8 | p[left - 1];
+    if (in.len >= sizeof(word)) {
+        memcpy(&word, p + left - sizeof(word), sizeof(word));
+
+    } else {
+        for (/* void */; left != 0; left--) {
+            word = word << 8 | p[left - 1];
+        }
     }
 
     h = (h ^ word) * 0x9e3779b97f4a7c15u;

@@ -547,7 +547,7 @@ ngx_int_t ngx_sentry_process_put(ngx_sentry_worker_t *worker,
 /* What this worker filtered lately; NULL where no traces are made. */
 snx_memo_t *ngx_sentry_process_memo(void);
 
-/* An empty record in the worker's one buffer. */
+/* A record in the worker's one buffer, empty but for its facts. */
 void ngx_sentry_process_record(ngx_sentry_worker_t *worker,
     snx_rec_writer_t *rec);
 

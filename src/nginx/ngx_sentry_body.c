@@ -75,7 +75,7 @@ ngx_sentry_body_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     }
 
     if (size > 0) {
-        snx_rec_num(rec, SNX_F_BODY_SIZE, size);
+        snx_fact_set(rec->facts, SNX_FACT_BODY_SIZE, size);
     }
 
     n = 0;

@@ -35,7 +35,7 @@ struct ngx_sentry_worker_s {
     uint64_t                 overflow;     /* losses that were told */
     uint64_t                 overflow_ms;  /* not to be told before */
     unsigned                 sick:1;       /* no thread could be started */
-    unsigned char            buf[SNX_PAYLOAD_MAX];
+    _Alignas(8) u_char       buf[SNX_PAYLOAD_MAX];
 };
 
 
@@ -453,7 +453,10 @@ ngx_sentry_process_memo(void)
 void
 ngx_sentry_process_record(ngx_sentry_worker_t *worker, snx_rec_writer_t *rec)
 {
+    /* it is aligned and large enough */
+
     snx_rec_begin(rec, worker->buf, sizeof(worker->buf));
+    (void) snx_rec_facts(rec);
 }
 
 

@@ -494,6 +494,7 @@ ngx_sentry_trace_rate(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 void
 ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
 {
+    snx_facts_t         *facts;
     ngx_sentry_trace_t   copy, *trace;
 
     trace = ngx_sentry_trace_keep(r);
@@ -503,31 +504,28 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
         trace = &copy;
     }
 
-    snx_rec_str(rec, SNX_F_TRACE_ID, snx_str(trace->trace_id, 16));
-    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(trace->span_id, 8));
+    facts = rec->facts;
+    facts->has |= 1u << SNX_FACT_TRACE_ID | 1u << SNX_FACT_SPAN_ID
+                  | (unsigned) trace->continued << SNX_FACT_PARENT_SPAN_ID
+                  | (unsigned) trace->propagated << SNX_FACT_UPSTREAM_SPAN_ID;
 
-    if (trace->continued) {
-        snx_rec_str(rec, SNX_F_PARENT_SPAN_ID,
-                    snx_str(trace->parent_span_id, 8));
-    }
+    ngx_memcpy(facts->trace_id, trace->trace_id, 16);
+    ngx_memcpy(facts->span_id, trace->span_id, 8);
+    ngx_memcpy(facts->parent_span_id, trace->parent_span_id, 8);
+    ngx_memcpy(facts->upstream_span_id, trace->upstream_span_id, 8);
 
     if (trace->flag >= 0) {
-        snx_rec_num(rec, SNX_F_SAMPLED, trace->flag);
+        snx_fact_set(facts, SNX_FACT_SAMPLED, trace->flag);
     }
 
     if (trace->rate >= 0) {
         ngx_sentry_trace_pack_rate(trace->rate, rec);
     }
 
-    if (trace->propagated) {
-        snx_rec_str(rec, SNX_F_UPSTREAM_SPAN_ID,
-                    snx_str(trace->upstream_span_id, 8));
-    }
-
     /* what went nowhere and is all ours the sender can make itself */
 
     if (trace->sampled == 1 && !trace->built && !trace->frozen) {
-        snx_rec_num(rec, SNX_F_SAMPLE_RAND, trace->random);
+        snx_fact_set(facts, SNX_FACT_SAMPLE_RAND, trace->random);
         return;
     }
 

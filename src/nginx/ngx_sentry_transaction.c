@@ -249,7 +249,8 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     ngx_sentry_pack_numbers(r, rec);
 
     if (r->headers_in.content_length_n > 0) {
-        snx_rec_num(rec, SNX_F_BODY_SIZE, r->headers_in.content_length_n);
+        snx_fact_set(rec->facts, SNX_FACT_BODY_SIZE,
+                     r->headers_in.content_length_n);
     }
 
     ngx_sentry_transaction_agent(event, rec);
@@ -260,19 +261,22 @@ static void
 ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
     snx_rec_writer_t *rec)
 {
-    int64_t  start;
+    int64_t       start;
+    snx_facts_t  *facts;
 
+    facts = rec->facts;
     start = ((int64_t) event->request->start_sec * 1000
              + (int64_t) event->request->start_msec) * 1000;
 
-    snx_rec_str(rec, SNX_F_EVENT_ID,
-                snx_str(event->event_id, sizeof(event->event_id)));
-    snx_rec_num(rec, SNX_F_START_US, start);
-    snx_rec_num(rec, SNX_F_TIMESTAMP_US,
-                ngx_sentry_transaction_end(event, start, upgrade));
+    facts->has |= 1u << SNX_FACT_EVENT_ID;
+    ngx_memcpy(facts->event_id, event->event_id, sizeof(facts->event_id));
+
+    snx_fact_set(facts, SNX_FACT_START_US, start);
+    snx_fact_set(facts, SNX_FACT_TIMESTAMP_US,
+                 ngx_sentry_transaction_end(event, start, upgrade));
 
     if (event->status) {
-        snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
+        snx_fact_set(facts, SNX_FACT_STATUS, (int64_t) event->status);
     }
 
     ngx_sentry_trace_pack(event->request, rec);
