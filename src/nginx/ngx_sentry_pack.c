@@ -61,12 +61,13 @@ ngx_sentry_pack_identity(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     r = event->request;
     tp = ngx_timeofday();
-    now = ((int64_t) tp->sec * 1000 + tp->msec) * 1000;
+    now = ((int64_t) tp->sec * 1000 + (int64_t) tp->msec) * 1000;
 
     snx_rec_str(rec, SNX_F_EVENT_ID, snx_str(event->event_id, 16));
     snx_rec_num(rec, SNX_F_TIMESTAMP_US, now);
     snx_rec_num(rec, SNX_F_START_US,
-                ((int64_t) r->start_sec * 1000 + r->start_msec) * 1000);
+                ((int64_t) r->start_sec * 1000 + (int64_t) r->start_msec)
+                * 1000);
     snx_rec_num(rec, SNX_F_LEVEL, event->status >= 500 && !event->slow
                                   ? SNX_LEVEL_ERROR : SNX_LEVEL_WARNING);
     snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
