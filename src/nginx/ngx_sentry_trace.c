@@ -164,7 +164,7 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 
         trace->continued = 1;
         trace->frozen = caller.frozen;
-        trace->trusted = ngx_sentry_trace_trusts(r, conf);
+        trace->trusted = (ngx_sentry_trace_trusts(r, conf) != 0);
 
         if (trace->trusted) {
             trace->flag = caller.trace.sampled;
@@ -371,10 +371,10 @@ ngx_sentry_trace_member(ngx_sentry_loc_conf_t *conf,
     if (ngx_sentry_is(member->key, "trace_id")) {
         snx_text_hex(caller->trace.trace_id, 16, buf + 32);
 
-        caller->frozen = snx_text_ieq(value, snx_str(buf + 32, 32));
+        caller->frozen = (snx_text_ieq(value, snx_str(buf + 32, 32)) != 0);
 
     } else if (ngx_sentry_is(member->key, "sample_rand")) {
-        caller->has_random = snx_sample_read(value, &caller->random);
+        caller->has_random = (snx_sample_read(value, &caller->random) != 0);
 
     } else if (ngx_sentry_is(member->key, "sample_rate")) {
         if (!snx_text_rate(value, &caller->rate)) {
