@@ -194,7 +194,9 @@ ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     key = (uint64_t) (uintptr_t) &event->conf->scrub | 2;
 
-    if (memo && snx_memo_get(memo, key, in, &out, &hash) == SNX_OK) {
+    if (memo && snx_memo_get(memo, key, in, ngx_sentry_none, &out, &hash)
+                == SNX_OK)
+    {
         snx_rec_str(rec, SNX_F_UPSTREAM_URL, out);
         return;
     }
@@ -208,7 +210,7 @@ ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     out = snx_str(p, snx_scrub_url(&event->conf->scrub, in, p, SNX_URL_MAX));
 
     if (memo) {
-        snx_memo_put(memo, key, in, out, hash);
+        snx_memo_put(memo, key, in, ngx_sentry_none, out, hash);
     }
 
     snx_rec_close(rec, out.len);

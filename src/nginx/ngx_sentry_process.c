@@ -502,6 +502,7 @@ ngx_sentry_process_limited(snx_project_t *project, snx_category_t category)
 
     if (project == NULL
         || (ngx_sentry_worker && ngx_sentry_worker->conf->spotlight.len)
+        || !snx_limits_any(&project->limits, category)
         || snx_limits_left(&project->limits, category, snx_process_now_ms())
            == 0)
     {

@@ -72,17 +72,14 @@ ngx_sentry_trace_keep(ngx_http_request_t *r)
         return NULL;
     }
 
-    trace = ngx_pcalloc(r->pool, sizeof(ngx_sentry_trace_t));
-    if (trace == NULL) {
-        return NULL;
-    }
-
     if (ctx == NULL) {
-        ctx = ngx_sentry_trail_ctx(r, 1);
+        ctx = ngx_sentry_trail_make(r);
         if (ctx == NULL) {
             return NULL;
         }
     }
+
+    trace = ngx_sentry_room_trace(ctx);
 
     ngx_sentry_trace_make(r, ngx_sentry_trail_place(r, ctx), trace);
 
@@ -152,8 +149,8 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
         /* trace_id, and span_id behind it */
 
         ngx_sentry_process_id(worker, trace->trace_id, 16 + 8);
-        trace->random = draw.conf ? draw.random
-                                  : ngx_sentry_trace_random(worker);
+        trace->random = (draw.conf && draw.random != NGX_SENTRY_NOT_DRAWN)
+                        ? draw.random : ngx_sentry_trace_random(worker);
 
     } else {
         ngx_sentry_process_id(worker, trace->span_id, 8);
@@ -192,6 +189,7 @@ ngx_sentry_trace_random(ngx_sentry_worker_t *worker)
 ngx_uint_t
 ngx_sentry_trace_missed(ngx_http_request_t *r)
 {
+    double                  rate;
     ngx_sentry_ctx_t       *ctx;
     ngx_sentry_draw_t       draw;
     ngx_sentry_worker_t    *worker;
@@ -207,7 +205,9 @@ ngx_sentry_trace_missed(ngx_http_request_t *r)
     conf = ngx_sentry_trail_place(r, ctx);
     worker = ngx_sentry_process_worker();
 
-    if (!conf->constant || worker == NULL || (ctx && ctx->trace)
+    rate = conf->traces_sample_rate.value;
+
+    if (!conf->constant || rate >= 1 || worker == NULL || (ctx && ctx->trace)
         || ((conf->trace_context & NGX_SENTRY_EXTRACT)
             && ngx_sentry_trace_called(r)))
     {
@@ -217,9 +217,15 @@ ngx_sentry_trace_missed(ngx_http_request_t *r)
     /* as in snx_sample_decide(); pressure can only make more of them miss */
 
     draw.conf = conf;
-    draw.random = ngx_sentry_trace_random(worker);
-    draw.missed = (double) draw.random
-                  >= conf->traces_sample_rate.value * SNX_SAMPLE_RAND_N;
+
+    if (rate > 0) {
+        draw.random = ngx_sentry_trace_random(worker);
+        draw.missed = (double) draw.random >= rate * SNX_SAMPLE_RAND_N;
+
+    } else {
+        draw.random = NGX_SENTRY_NOT_DRAWN;
+        draw.missed = 1;
+    }
 
     ngx_sentry_trail_draw(r, &draw);
 

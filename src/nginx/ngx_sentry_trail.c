@@ -113,7 +113,7 @@ ngx_sentry_trail_make(ngx_http_request_t *r)
         return NULL;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_sentry_ctx_t));
+    ctx = ngx_sentry_room_take(r->pool);
     if (ctx == NULL) {
         return NULL;
     }
