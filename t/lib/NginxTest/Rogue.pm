@@ -198,7 +198,7 @@ sub _read {
 
 sub _target {
     my ($self, $c) = @_;
-    my ($target) = $c->{in} =~ m{\A(?:CONNECT |\w+ http://)([^/:\s]+)
+    my ($target) = $c->{in} =~ m{\A(?:CONNECT[ ]|\w+[ ]http://)([^/:\s]+)
                                  .*?\r\n\r\n}sx or return 0;
 
     $self->_note($c, "head $target");
