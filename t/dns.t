@@ -54,6 +54,10 @@ use NginxTest;
 use NginxTest::Accounts;
 
 my $N = 4;          # events of each case
+my $END = 1.5;      # seconds, to leave
+
+# a search for leaks takes longer than that
+$ENV{TEST_ASAN_OPTIONS} = 'detect_leaks=0';
 
 my $t = NginxTest->new()->plan(52);
 my $file = $t->testdir() . '/well';
@@ -76,7 +80,7 @@ my %cases = (
 my @cases = sort keys %cases;
 
 $t->conf(
-    http => 'sentry_timeout 1500ms;',
+    http => 'sentry_timeout 1500ms; sentry_shutdown_timeout 700ms;',
     location => [ '/well/ { sentry_dsn off; return 503; }', map {
         "/$_/ { sentry_dsn " . dsn($_) . '; return 503; }'
     } @cases, 18 ],
@@ -99,7 +103,8 @@ wait_for(sub {
 }, 15) or diag('not all were tried again');
 
 $cpu = $t->sender_cpu($worker) - $cpu;
-cmp_ok($cpu, '<', 0.2 + 0.1 * (time() - $begun), 'the sender does not spin');
+cmp_ok($cpu, '<', 0.2 * ($ENV{TEST_NGINX_SLOW} || 1),
+       'the sender does not spin');
 cmp_ok($threads, '<', 24, 'threads that look up names do not pile up');
 diag(sprintf 'CPU %.2f s of %.1f s, %d threads', $cpu, time() - $begun,
      $threads);
@@ -122,18 +127,18 @@ for my $i (@cases) {
 http_get('/16/');
 $begun = time();
 $t->reload(all => 1);
-cmp_ok(time() - $begun, '<', deadline(3.5), 'reload: old workers leave');
+cmp_ok(time() - $begun, '<', deadline($END), 'reload: old workers leave');
 
 for my $signal (qw/ QUIT TERM INT /) {
     http_get('/16/') for 1 .. 3;
-    cmp_ok($t->stop($signal), '<', deadline(3), "$signal: nginx ends in time");
+    cmp_ok($t->stop($signal), '<', deadline($END), "$signal: nginx ends in time");
     is($t->log_lines(qr/exited on signal/), 0, "$signal: by itself");
     $t->run();
 }
 
 http_get('/16/');
 wait_for(sub { $t->threads(($t->worker_pids())[0]) > 2 });
-cmp_ok($t->stop(), '<', deadline(3), 'QUIT, in a lookup: in time');
+cmp_ok($t->stop(), '<', deadline($END), 'QUIT, in a lookup: in time');
 
 # the resolver is well again
 

@@ -19,7 +19,7 @@ use lib 'lib';
 use NginxTest;
 use NginxTest::Accounts;
 
-my $SECONDS = 4;
+my $SECONDS = 3;
 my $ERRORS = 12;
 my $SOON = 2;       # seconds from the request to Sentry
 

@@ -166,7 +166,9 @@ sub play {
     }
 
     $cpu = $t->sender_cpu($worker) - $cpu;
-    cmp_ok($cpu, '<', 1, 'the sender does not spin') or diag($cpu);
+    cmp_ok($cpu, '<', 0.4 * ($ENV{TEST_NGINX_SLOW} || 1),
+           'the sender does not spin');
+    diag(sprintf 'the sender used %.2f s', $cpu);
 
     wait_for(sub { $t->threads($worker) == 2 });
     is($t->threads($worker), 2, 'no thread is left over');
