@@ -203,6 +203,13 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
         }
 
         if (snx_sender_running(worker->sender)) {
+
+            if (snx_sender_watch(worker->sender) == SNX_DONE) {
+                ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                              "sentry: the sender was kept busy by an answer "
+                              "without end, its connections were closed");
+            }
+
             ngx_sentry_process_overflow(worker);
             ngx_sentry_notes_drain(worker, worker->conf);
             ngx_sentry_pressure_check(worker->conf->shm);
