@@ -19,6 +19,7 @@ package NginxTest;
 # protocol.  Waiting is always for a condition, with a deadline.
 #
 # Environment: TEST_NGINX_BINARY, TEST_NGINX_MODULE (empty: built in),
+# TEST_NGINX_BEFORE, TEST_NGINX_AFTER (modules to load before and after it),
 # TEST_NGINX_LEAVE (keep the directory), TEST_NGINX_VERBOSE.
 
 use warnings;
@@ -54,9 +55,15 @@ our $ROOT = abs_path(dirname(abs_path(__FILE__)) . '/../..');
 
 my $current;    # the test that port() and http() speak of
 
+# in nginx unless it was built --without
+my @USUAL = qw/ http_rewrite http_proxy http-cache /;
+
+
+# Skips the whole file with an nginx that lacks what most configurations
+# use, unless it is told to do without: bare => 1.
 
 sub new {
-    my ($class) = @_;
+    my ($class, %opt) = @_;
     my $self = bless {}, $class;
 
     $self->{pid} = $$;
@@ -77,6 +84,7 @@ sub new {
     sanitizer_options($self->{dir});
 
     $current = $self;
+    $self->has(@USUAL) if !$opt{bare};
 
     return $self;
 }
@@ -110,7 +118,8 @@ sub plan {
 }
 
 
-# Skips the whole file unless nginx was built with these modules.
+# Skips the whole file unless nginx was built with these modules.  Those in
+# @USUAL and "pcre" are there unless it was built without.
 
 sub has {
     my ($self, @features) = @_;
@@ -129,7 +138,18 @@ sub has_module {
 
     $self->{version} //= `$self->{binary} -V 2>&1`;
 
+    return $self->{version} !~ /--without-\Q$feature\E(?:_module)?\b/ ? 1 : 0
+        if grep { $_ eq $feature } @USUAL, 'pcre';
+
     return $self->{version} =~ /--with-\Q$feature\E(?:_module)?\b/ ? 1 : 0;
+}
+
+
+# The directives that load these: lists of paths.
+
+sub load_modules {
+    return join '', map { "load_module $_;\n" } map { split } grep { defined }
+                    @_;
 }
 
 
