@@ -55,12 +55,9 @@ our $ROOT = abs_path(dirname(abs_path(__FILE__)) . '/../..');
 
 my $current;    # the test that port() and http() speak of
 
-# in nginx unless it was built --without
-my @USUAL = qw/ http_rewrite http_proxy http-cache /;
 
-
-# Skips the whole file with an nginx that lacks what most configurations
-# use, unless it is told to do without: bare => 1.
+# Skips the whole file with an nginx that lacks what is in it by default, and
+# what most configurations use, unless it is told to do without: bare => 1.
 
 sub new {
     my ($class, %opt) = @_;
@@ -84,7 +81,7 @@ sub new {
     sanitizer_options($self->{dir});
 
     $current = $self;
-    $self->has(@USUAL) if !$opt{bare};
+    $self->_usual() if !$opt{bare};
 
     return $self;
 }
@@ -118,8 +115,7 @@ sub plan {
 }
 
 
-# Skips the whole file unless nginx was built with these modules.  Those in
-# @USUAL and "pcre" are there unless it was built without.
+# Skips the whole file unless nginx was built with these modules.
 
 sub has {
     my ($self, @features) = @_;
@@ -136,12 +132,33 @@ sub has {
 sub has_module {
     my ($self, $feature) = @_;
 
-    $self->{version} //= `$self->{binary} -V 2>&1`;
+    return !$self->lacks($feature) if $feature eq 'http-cache';
 
-    return $self->{version} !~ /--without-\Q$feature\E(?:_module)?\b/ ? 1 : 0
-        if grep { $_ eq $feature } @USUAL, 'pcre';
+    return $self->_version() =~ /--with-\Q$feature\E(?:_module)?\b/ ? 1 : 0;
+}
 
-    return $self->{version} =~ /--with-\Q$feature\E(?:_module)?\b/ ? 1 : 0;
+
+# Of what is there by default: "http_rewrite", "http-cache".
+
+sub lacks {
+    my ($self, $feature) = @_;
+
+    return $self->_version() =~ /--without-\Q$feature\E(?:_module)?\b/ ? 1 : 0;
+}
+
+
+sub _usual {
+    my ($self) = @_;
+
+    Test::More::plan(skip_all => "nginx was built $1")
+        if $self->_version() =~ /(--without-http_\w+)/;
+}
+
+
+sub _version {
+    my ($self) = @_;
+
+    return $self->{version} //= `$self->{binary} -V 2>&1`;
 }
 
 
@@ -158,9 +175,7 @@ sub load_modules {
 sub nginx_version {
     my ($self) = @_;
 
-    $self->{version} //= `$self->{binary} -V 2>&1`;
-
-    return $self->{version} =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
+    return $self->_version() =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
            ? $1 * 1000000 + $2 * 1000 + $3 : 0;
 }
 

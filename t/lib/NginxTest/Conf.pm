@@ -56,7 +56,7 @@ sub _globals_http {
     my ($self) = @_;
 
     return "access_log off;\n" . join '', map {
-        "${_}_temp_path $self->{dir}/${_}_temp;\n"
+        $self->lacks("http_$_") ? '' : "${_}_temp_path $self->{dir}/${_}_temp;\n"
     } qw/ client_body proxy fastcgi uwsgi scgi /;
 }
 
@@ -64,6 +64,8 @@ sub _globals_http {
 sub _marker_server {
     my ($self) = @_;
     my $dsn = $self->dsn(9999);
+    my $fail = $self->lacks('http_rewrite') ? 'try_files /none =503'
+                                            : 'return 503';
 
     return <<"EOC";
     server {
@@ -72,7 +74,7 @@ sub _marker_server {
         sentry_capture 5xx;
         sentry_sample_rate 1;
 
-        location /marker/ { return 503; }
+        location /marker/ { $fail; }
         location = /status { sentry_status; }
     }
 EOC
