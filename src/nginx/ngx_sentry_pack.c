@@ -296,7 +296,7 @@ ngx_sentry_pack_numbers(ngx_http_request_t *r, snx_rec_writer_t *rec)
     snx_fact_set(facts, SNX_FACT_RESPONSE_BYTES,
                  ngx_max((int64_t) c->sent - (int64_t) r->header_size, 0));
 
-#if (NGX_HTTP_SSL)
+#if (NGX_HTTP_SSL || NGX_COMPAT)
     if (c->ssl) {
         ngx_sentry_pack_variable(r, rec, SNX_F_TLS_PROTOCOL, "ssl_protocol");
         ngx_sentry_pack_variable(r, rec, SNX_F_TLS_CIPHER, "ssl_cipher");

@@ -72,7 +72,7 @@ ngx_sentry_request_url(ngx_sentry_event_t *event, snx_str_t target,
     snx_text_init(&url, raw, sizeof(raw));
     snx_text_addz(&url, "http");
 
-#if (NGX_HTTP_SSL)
+#if (NGX_HTTP_SSL || NGX_COMPAT)
     if (r->connection->ssl) {
         snx_text_addz(&url, "s");
     }

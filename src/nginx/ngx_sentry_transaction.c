@@ -478,7 +478,7 @@ ngx_sentry_transaction_mark(snx_moment_t moment, int64_t time_us,
 static int64_t
 ngx_sentry_transaction_accept(ngx_http_request_t *r)
 {
-#if (NGX_HTTP_SSL)
+#if (NGX_HTTP_SSL || NGX_COMPAT)
     int64_t            accept, start;
     ngx_connection_t  *c;
 
