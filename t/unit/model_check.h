@@ -81,8 +81,9 @@ model_check(const model_scenario_t *scenario)
            "at most %u choices, %.1f s\n", s.name, result.runs, result.cut,
            result.states, result.longest, model_seconds() - begun);
 
-    if (!ok(result.failure == NULL, "%s", s.name)) {
-        printf("#   %s:%s\n", result.failure, result.how);
+    if (!ok(result.failure == NULL && result.runs > 0, "%s", s.name)) {
+        printf("#   %s:%s\n", result.failure ? result.failure : "no run",
+               result.how);
     }
 
     (void) fflush(stdout);

@@ -169,6 +169,7 @@ model_run(const model_scenario_t *scenario)
         model_say(" %d", model.current, 0);
 
         if (_setjmp(model.home) == 0) {
+            model_check_state(2);
             _longjmp(model.task[model.current].here, 1);
         }
 

@@ -17,7 +17,7 @@
 #define LANE_LAST              MODEL_TASKS_N   /* who looks in the end */
 #define LANE_READERS_N         (LANE_LAST + 1)
 #define LANE_RECORDS_N         8           /* of one producer */
-#define LANE_BYTES             16384
+#define LANE_BYTES             15360
 
 
 static struct {

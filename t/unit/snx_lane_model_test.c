@@ -28,6 +28,8 @@
 
 static void begin_two(void);
 static void begin_written(void);
+static void begin_only(void);
+static void write_before(uint32_t segments);
 
 static void one(unsigned self);
 static void two(unsigned self);
@@ -48,15 +50,15 @@ main(void)
 
     static const model_scenario_t  scenarios[] = {
         { "a producer, a consumer", 2, { three, passes },
-          begin_two, lane_end, 0, 3, 1, 0 },
+          begin_two, lane_end, 0, 2, 1, 0 },
         { "two producers, a consumer", 3, { two, two, passes },
           begin_two, lane_end, 0, 2, 1, 0 },
         { "a producer is killed", 2, { two, passes },
           begin_two, lane_end, 1, 2, 1, 1 },
         { "a consumer is killed, another one goes on", 3,
-          { pass, one, rescue }, begin_written, lane_end, 1, 2, 0, 1 },
-        { "a former consumer comes back", 3, { passes, two, passes },
-          begin_written, lane_end, 0, 2, 1, 0 },
+          { pass, one, rescue }, begin_written, lane_end, 1, 1, 0, 1 },
+        { "a former consumer comes back", 3, { pass, two, rescue },
+          begin_only, lane_end, 0, 2, 1, 0 },
         { "two sweeps, a producer", 3, { sweep, sweep, two },
           begin_written, lane_end, 0, 2, 1, 0 },
         { "a full queue", 2, { five, passes },
@@ -78,14 +80,30 @@ begin_two(void)
 }
 
 
-/* One segment is full of what a process left that is gone. */
-
 static void
 begin_written(void)
 {
+    write_before(2);
+}
+
+
+/* Who writes waits for the only segment to be freed. */
+
+static void
+begin_only(void)
+{
+    write_before(1);
+}
+
+
+/* One segment is full of what a process left that is gone. */
+
+static void
+write_before(uint32_t segments)
+{
     snx_lane_t  lane;
 
-    lane_begin(2);
+    lane_begin(segments);
 
     snx_lane_open(&lane, ghost.queue, LANE_PID + 50, 0);
     lane_put(&lane, LANE_GONE);
