@@ -29,6 +29,7 @@
 static void begin_two(void);
 static void begin_written(void);
 static void begin_only(void);
+static void begin_drained(void);
 static void write_before(uint32_t segments);
 
 static void one(unsigned self);
@@ -60,7 +61,7 @@ main(void)
         { "a former consumer comes back", 3, { pass, two, rescue },
           begin_only, lane_end, 0, 2, 1, 0 },
         { "two sweeps, a producer", 3, { sweep, sweep, two },
-          begin_written, lane_end, 0, 2, 1, 0 },
+          begin_drained, lane_end, 0, 2, 1, 0 },
         { "a full queue", 2, { five, passes },
           begin_two, lane_end, 1, 2, 0, 1 },
     };
@@ -93,6 +94,16 @@ static void
 begin_only(void)
 {
     write_before(1);
+}
+
+
+/* The only segment is to be freed. */
+
+static void
+begin_drained(void)
+{
+    write_before(1);
+    lane_pass(LANE_LAST);
 }
 
 
