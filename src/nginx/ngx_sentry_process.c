@@ -472,7 +472,6 @@ ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
     snx_kind_t kind, snx_rec_writer_t *rec)
 {
     size_t            len;
-    snx_rc_t          rc;
     snx_category_t    category;
     snx_lane_class_t  class;
 
@@ -481,24 +480,9 @@ ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
 
     len = snx_rec_end(rec);
 
-    if (project) {
-        atomic_fetch_add_explicit(&project->counters.captured[category], 1,
-                                  memory_order_relaxed);
-    }
-
-    rc = snx_lane_put(&worker->lane, class, (uint16_t) kind, rec->start, len);
-
-    if (rc == SNX_OK) {
-        return NGX_OK;
-    }
-
-    if (project) {
-        snx_project_lose(project, rc == SNX_FULL ? SNX_LOST_QUEUE_OVERFLOW
-                                                 : SNX_LOST_INTERNAL,
-                         category, 1);
-    }
-
-    return NGX_DECLINED;
+    return snx_project_put(project, category, &worker->lane, class,
+                           (uint16_t) kind, rec->start, len)
+           == SNX_OK ? NGX_OK : NGX_DECLINED;
 }
 
 

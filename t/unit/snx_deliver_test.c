@@ -44,6 +44,33 @@ main(void)
 }
 
 
+/*
+ * Messages that begin so and are as the one before: what came over several
+ * connections is answered in any order.
+ */
+
+static int
+repeated(const char *text)
+{
+    int     i, n;
+    size_t  len;
+    char    last[8];
+
+    n = 0;
+    len = strlen(text);
+    last[0] = '\0';
+
+    for (i = 0; i < room.nmessages; i++) {
+        if (strncmp(room.messages[i].text, text, len) == 0) {
+            n += strncmp(room.messages[i].text + len, last, 3) == 0;
+            (void) snprintf(last, 4, "%s", room.messages[i].text + len);
+        }
+    }
+
+    return n;
+}
+
+
 static void
 test_refused(void)
 {
@@ -73,8 +100,8 @@ test_refused(void)
                                "\"bad?[31m ? key, and a long story"), 1,
            "told why, fit for a log");
     is_int(room_said(&room, 4, "it is about"), 0, "not the whole story");
-    is_int(room_said(&room, 4, "sentry1/1 refused an envelope: HTTP 500"), 1,
-           "told of the other status once");
+    is_int(repeated("sentry1/1 refused an envelope: HTTP "), 0,
+           "told of each change of status once");
 
     close_with(http, "after refusals");
 }
