@@ -97,9 +97,15 @@ $(unit)/%_test: t/unit/%_test.c $(unit)/libsnx.a $(wildcard t/unit/*.h)
 	    $(unit)/libsnx.a $(unit_libs)
 
 
-# The sender alone, for t/bench/sender.
+# The sender alone, the load and the cheap receiver of t/bench.
 
-build/bench/sender: $(build)/bench/sender
+build/bench/sender: $(build)/bench/sender $(build)/bench/sink
+build/bench/load: $(build)/bench/load $(build)/bench/sink
+
+$(build)/bench/load $(build)/bench/sink: $(build)/bench/%: t/bench/%.c \
+    t/bench/load_cpu.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE= -std=gnu11 -g -O2 -Wall -Wextra -Werror -o $@ $<
 
 $(build)/bench/sender: t/bench/sender.c $(unit)/libsnx.a \
     $(wildcard t/unit/*.h)
@@ -179,6 +185,6 @@ help:
 FORCE:
 
 .PHONY: all unit-build test unit asan tsan check chaos faults fuzz bench install
-.PHONY: clean help FORCE build/bench/sender
+.PHONY: clean help FORCE build/bench/sender build/bench/load
 .SECONDARY:
 .DELETE_ON_ERROR:
