@@ -157,6 +157,11 @@ bench:
 	$(MAKE) --no-print-directory all
 	t/bench/run
 
+budgets:
+	t/setup bench
+	$(MAKE) --no-print-directory all
+	t/bench/run --budgets
+
 install: all
 	install -D -m 644 $(module) \
 	    $(DESTDIR)$(MODULES_DIR)/ngx_sentry_module.so
@@ -175,6 +180,7 @@ help:
 	@echo 'make faults     no memory for the module, at random'
 	@echo 'make fuzz       the fuzzers, FUZZ_TIME seconds each (30)'
 	@echo 'make bench      what the module costs'
+	@echo 'make budgets    what it may cost: met or missed'
 	@echo 'make install    into DESTDIR and MODULES_DIR'
 	@echo 'make clean      removes build/'
 	@echo
@@ -184,7 +190,7 @@ help:
 
 FORCE:
 
-.PHONY: all unit-build test unit asan tsan check chaos faults fuzz bench install
-.PHONY: clean help FORCE build/bench/sender build/bench/load
+.PHONY: all unit-build test unit asan tsan check chaos faults fuzz bench budgets
+.PHONY: install clean help FORCE build/bench/sender build/bench/load
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -30,6 +30,7 @@ sub new {
 
     die "t/bench/run: $self->{module} is missing: make\n"
         if !-e $self->{module};
+    $self->{module} = abs_path($self->{module});
     die "t/bench/run: Sentry must be fast, slow, hanging or refused\n"
         if $opt{sentry} !~ /^(?:fast|slow|hanging|refused)$/;
 
@@ -152,7 +153,7 @@ sub _text {
     my $fails = $variant->{fails} ? 'if ($fails) { return 500; }' : '';
 
     return <<"EOC";
-worker_processes 1;
+worker_processes @{[$variant->{workers} // 1]};
 error_log \@DIR\@/error.log warn;
 events { worker_connections 1024; }
 
@@ -179,6 +180,9 @@ http {
         }
         location = /file {
             $fails
+        }
+        location = /fail {
+            return 500;
         }
         location = /proxy {
             $fails
@@ -322,58 +326,56 @@ sub get {
 sub worker {
     my ($self) = @_;
 
-    return $self->{pid} if $self->{single};
-
-    $self->{worker} //= (split ' ', Bench::Nginx::slurp(
-        "/proc/$self->{pid}/task/$self->{pid}/children"))[0];
+    $self->{worker} //= ($self->workers())[0];
 
     return $self->{worker};
 }
 
 
-# Seconds on a CPU so far: the event loop's, and all other threads'.
+# Those that are there now, the eldest first.
 
-sub cpu {
+sub workers {
     my ($self) = @_;
-    my $worker = $self->worker();
-    my ($loop, $others) = (0, 0);
 
-    for my $file (glob "/proc/$worker/task/*/schedstat") {
-        my ($task) = $file =~ m{/task/(\d+)/};
-        my ($ns) = split ' ', Bench::Nginx::slurp($file) || 0;
+    return $self->{pid} if $self->{single};
 
-        if ($task == $worker) { $loop += $ns / 1e9 }
-        else { $others += $ns / 1e9 }
-    }
-
-    return { loop => $loop, others => $others };
+    return split ' ', Bench::Nginx::slurp(
+        "/proc/$self->{pid}/task/$self->{pid}/children");
 }
 
 
-# KiB that this worker has for itself; what is shared is not counted.
+# KiB that the biggest worker has for itself; what is shared is not counted.
 
 sub memory {
     my ($self) = @_;
-    my ($kib) = Bench::Nginx::slurp('/proc/' . $self->worker() . '/status')
-                =~ /^RssAnon:\s+(\d+)/m;
+    my @kib = map {
+        Bench::Nginx::slurp("/proc/$_/status") =~ /^RssAnon:\s+(\d+)/m
+    } $self->workers();
 
-    return $kib;
+    return (sort { $b <=> $a } @kib)[0];
 }
 
 
-# What the module says when its queue is empty, or after a while.
+# What the module says; nothing where there is none.
+
+sub status {
+    my ($self) = @_;
+    my $text = $self->get('/status') // return;
+
+    return $text =~ /^\{/ ? JSON::XS::decode_json($text) : undef;
+}
+
+
+# The same when its queue is empty, or after so many seconds.
 
 sub settled_status {
-    my ($self) = @_;
-    my ($status, $until) = (undef, time() + 5);
+    my ($self, $seconds) = @_;
+    my ($status, $until) = (undef, time() + $seconds);
 
     do {
-        my $text = $self->get('/status') // return;
-
-        return if $text !~ /^\{/;
-        $status = JSON::XS::decode_json($text);
+        $status = $self->status() // return;
         return $status if !$status->{queue}{records};
-        sleep 0.1;
+        sleep 0.02;
     } while (time() < $until);
 
     return $status;
