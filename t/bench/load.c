@@ -190,6 +190,11 @@ load_answer(load_connection_t *c)
         load_die("an answer that is neither 2xx nor 5xx");
     }
 
+    if (strcasestr(c->answer, "\r\nConnection: close\r\n") != NULL) {
+        (void) close(c->fd);
+        load_connect(c);
+    }
+
     return 1;
 }
 

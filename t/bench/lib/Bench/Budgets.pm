@@ -192,9 +192,10 @@ sub drills {
         [ 'overload: neither delivered nor counted', 0, 'records',
           abs $overload->{unaccounted},
           join ', ', map { "$_ $overload->{$_}" }
-                     qw/ captured delivered lost waiting / ],
+                     qw/ captured delivered lost waiting left_out / ],
         [ 'memory of a worker, more than bare', 1024, 'KiB',
-          $memory->{added_kib}, "bare $memory->{bare}" ],
+          $memory->{added_kib}, "two workers: @{$memory->{everything}};"
+          . " bare: @{$memory->{bare}}" ],
         [ 'module, stripped', 300, 'KiB', $file->{stripped} / 1024, '' ],
         [ 'libraries but the four and libc', 0, '', scalar @more,
           join ' ', map { (split /\.so/)[0] } @{$file->{needs}} ],

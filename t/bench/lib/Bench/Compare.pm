@@ -41,7 +41,7 @@ sub compare {
         for my $result (@results) {
             $result->{counters} = Bench::Counters::count($result->{nginx},
                                                          $load, %opt);
-            $result->{memory} = $result->{nginx}->memory();
+            ($result->{memory}) = $result->{nginx}->memory();
             $result->{status} = $result->{nginx}->settled_status(5);
         }
 

@@ -19,6 +19,8 @@ use Bench::Variants;
 
 
 my %few = (headers => 'few');
+my %left_out = map { $_ => 1 }
+               qw/ sample_rate event_processor backpressure held_back /;
 
 
 # Seconds that the old worker stays at a reload, with Sentry hanging and a
@@ -32,7 +34,7 @@ sub reload {
         my $bench = Bench::Nginx->new(%opt, sentry => 'hanging');
         my $nginx = $bench->start(Bench::Variants::chosen($name));
 
-        for (1 .. $opt{quick} ? 1 : 5) {
+        for (1 .. ($opt{quick} ? 1 : 5)) {
             Bench::Load::requests($nginx, 'return', 1000, \%few);
             $nginx->get('/fail');
             sleep 1.5;      # a delivery was begun
@@ -86,7 +88,7 @@ sub overload {
 
     sleep 2;    # the queue is full
 
-    my @seconds = map { error($nginx) } 1 .. $opt{quick} ? 2 : 10;
+    my @seconds = map { error($nginx) } 1 .. ($opt{quick} ? 2 : 10);
 
     waitpid $pid, 0;
     die "t/bench/run: the load failed\n" if $?;
@@ -120,25 +122,38 @@ sub error {
 sub errors { return $_[0]{projects}[0]{delivered}{error} // 0 }
 
 
+# What was captured is delivered, lost or waiting; what was left out on
+# purpose was not captured.
+
 sub accounts {
     my ($status) = @_;
     my $project = $status->{projects}[0];
-    my %sums = map { $_ => 0 } qw/ captured delivered lost /;
+    my %sums = (captured => sum($project->{captured}),
+                delivered => sum($project->{delivered}),
+                waiting => $status->{queue}{records}, lost => 0, left_out => 0);
 
-    $sums{captured} += $_ for values %{$project->{captured}};
-    $sums{delivered} += $_ for values %{$project->{delivered}};
+    for my $reason (keys %{$project->{lost}}) {
+        my $what = $left_out{$reason} ? 'left_out' : 'lost';
 
-    for my $reason (values %{$project->{lost}}) {
-        $sums{lost} += $_ for ref $reason ? values %$reason : $reason;
+        $sums{$what} += sum($project->{lost}{$reason});
     }
 
-    return (%sums, waiting => $status->{queue}{records},
-            unaccounted => $sums{captured} - $sums{delivered} - $sums{lost}
-                           - $status->{queue}{records});
+    return (%sums, unaccounted => $sums{captured} - $sums{delivered}
+                                  - $sums{lost} - $sums{waiting});
 }
 
 
-# KiB of the biggest of two workers, without what they share.
+sub sum {
+    my ($by_category) = @_;
+    my $sum = 0;
+
+    $sum += $_ for values %$by_category;
+
+    return $sum;
+}
+
+
+# KiB of two workers, without what they share; one of them sends.
 
 sub memory {
     my (%opt) = @_;
@@ -155,11 +170,11 @@ sub memory {
             $nginx->settled_status(30);
         }
 
-        $kib{$name} = $nginx->memory();
+        $kib{$name} = [ $nginx->memory() ];
         $bench->end();
     }
 
-    return { %kib, added_kib => $kib{everything} - $kib{bare} };
+    return { %kib, added_kib => $kib{everything}[0] - $kib{bare}[0] };
 }
 
 

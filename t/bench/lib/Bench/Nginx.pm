@@ -150,7 +150,7 @@ sub _text {
     my $http = $variant->{http} // '';
     my $own = $http =~ /sentry_dsn/ ? 'location = /status { sentry_status; }'
                                     : '';
-    my $fails = $variant->{fails} ? 'if ($fails) { return 500; }' : '';
+    my $fails = $variant->{fails} ? 'if ($fails) { return 502; }' : '';
 
     return <<"EOC";
 worker_processes @{[$variant->{workers} // 1]};
@@ -182,7 +182,7 @@ http {
             $fails
         }
         location = /fail {
-            return 500;
+            return 502;
         }
         location = /proxy {
             $fails
@@ -344,7 +344,8 @@ sub workers {
 }
 
 
-# KiB that the biggest worker has for itself; what is shared is not counted.
+# KiB that the workers have for themselves, the biggest first; what is shared
+# is not counted.
 
 sub memory {
     my ($self) = @_;
@@ -352,7 +353,7 @@ sub memory {
         Bench::Nginx::slurp("/proc/$_/status") =~ /^RssAnon:\s+(\d+)/m
     } $self->workers();
 
-    return (sort { $b <=> $a } @kib)[0];
+    return sort { $b <=> $a } @kib;
 }
 
 

@@ -4,7 +4,7 @@ package Bench::Variants;
 #
 # What is compared: each variant is what its nginx.conf has more than a bare
 # one.  module: loads it; http: text for the http block; fails: 5 % of the
-# requests answer 500; to: what it is compared with, if not the first one;
+# requests answer 502; to: what it is compared with, if not the first one;
 # settle: its queue is emptied between its turns, so that nothing is refused.
 
 use warnings;
