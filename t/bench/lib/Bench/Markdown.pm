@@ -33,7 +33,7 @@ my @columns = (
 sub text {
     my ($report) = @_;
 
-    return join "\n", instructions($report), times($report),
+    return join "\n", instructions($report), timings($report),
         budgets($report), '';
 }
 
@@ -60,13 +60,15 @@ sub instructions {
     }
 
     return (sprintf('User instructions of the worker\'s event loop for a'
-                    . ' request (callgrind, %s kept-alive requests; %s):',
+                    . ' request, without the inside of libc\'s allocator, which'
+                    . ' depends on how the heap happens to lie (callgrind, %s'
+                    . ' kept-alive requests; %s):',
                     thousands($report->{opt}{callgrind}), $report->{machine}),
             '', @lines, '');
 }
 
 
-sub times {
+sub timings {
     my ($report) = @_;
     my ($run) = grep { $_->{results}[0]{rate} } @{$report->{runs}} or return;
     my @lines = (

@@ -24,6 +24,7 @@ sub new {
         dir => File::Temp->newdir('ngx_sentry_bench_XXXXXX', TMPDIR => 1),
         nginx => $opt{nginx} // 'nginx',
         module => $opt{module} // "$top/build/ngx_sentry_module.so",
+        programs => "$top/build/bench",
         sentry => $opt{sentry},
         started => [],
     }, $class;
@@ -60,33 +61,34 @@ sub dir {
 }
 
 
-# The application, and Sentry: answers at once, after a while, or accepts and
-# says nothing; "refused": nobody is there.
+# The application, and Sentry: answers at once and takes little CPU for that,
+# after a while, or accepts and says nothing; "refused": nobody is there.
 
 sub _start_others {
     my ($self) = @_;
-    my $answer = '{"id":"00000000000000000000000000000000"}';
     my $page = 'x' x 1024;
-    my $sentry = $self->{sentry} eq 'refused' ? '' : <<"EOC";
+    my $sentry = $self->{sentry} ne 'slow' ? '' : <<"EOC";
     server {
         listen 127.0.0.1:$self->{sentry_port};
         client_max_body_size 64m;
 
         location / {
-            limit_rate @{[$self->{sentry} eq 'slow' ? 20 : 0]};
-            return 200 '$answer';
+            limit_rate 20;
+            return 200 '{"id":"00000000000000000000000000000000"}';
         }
     }
 EOC
 
-    if ($self->{sentry} eq 'hanging') {
+    if ($self->{sentry} eq 'fast') {
+        push @{$self->{started}}, $self->_sink();
+
+    } elsif ($self->{sentry} eq 'hanging') {
 
         # in the backlog: connected, and never read from
 
         $self->{silent} = IO::Socket::INET->new(
             Listen => 128, LocalAddr => '127.0.0.1',
             LocalPort => $self->{sentry_port}) or die "listen: $!\n";
-        $sentry = '';
     }
 
     $self->_run('others', <<"EOC", 2);
@@ -106,6 +108,20 @@ http {
 $sentry
 }
 EOC
+}
+
+
+sub _sink {
+    my ($self) = @_;
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        exec cpus() > 1 ? qw/ taskset -c 1 / : (), "$self->{programs}/sink",
+             $self->{sentry_port};
+        exit 127;
+    }
+
+    return bless { pid => $pid, name => 'others' }, 'Bench::Nginx::One';
 }
 
 

@@ -127,10 +127,14 @@ sub show {
     my $offered = $run->{results}[0]{offered};
 
     print $self->{machine}, "\n" if $run == $self->{runs}[0];
-    printf "\n%s, Sentry %s, %s headers; %d cycles, turns of %d ms%s;"
-        . " other work took %.1f %% of the CPUs\n\n",
-        @$run{qw/ load sentry headers /}, @$opt{qw/ cycles turn /},
-        $offered ? "; latency at $offered/s" : '', 100 * $run->{foreign};
+    my $cycles = @{$run->{results}[0]{cycles}};
+    my $rounds = @{$run->{results}[0]{paced}};
+
+    printf "\n%s, Sentry %s, %s headers%s%s; other work took %.1f %% of the"
+        . " CPUs\n\n", @$run{qw/ load sentry headers /},
+        $cycles ? "; $cycles cycles, turns of $opt->{turn} ms" : '',
+        $rounds ? "; latency at $offered/s, $rounds rounds of $opt->{pace} ms"
+                : '', 100 * $run->{foreign};
     printf "%-11s %7s %19s %7s %20s %7s %7s %7s %19s %7s %7s %6s %6s %s\n",
         '', 'req/s', 'ratio', 'loop us', 'added', 'thread', 'p50 us', 'p99',
         'p99.9 and ratio', 'instr', 'added', 'heap', 'KiB', 'delivered';
