@@ -1,0 +1,84 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_sentry authors
+#
+# No memory for the module: at the first call that asks for some, at the
+# second... until a request needs no more; then at none of them at all.
+# Clients get what they get without, and each event is sent or is counted as
+# lost.  t/faults has the rest: the sender, the configuration, at random.
+
+use warnings;
+use strict;
+
+use Test::More;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use NginxTest;
+use NginxTest::Accounts;
+use NginxTest::Faults;
+use NginxTest::FaultSite;
+
+my $t = NginxTest->new();
+my $faults = NginxTest::Faults->new($t);
+my @kinds = fault_kinds();
+
+$t->plan(4 * @kinds + 7);
+
+$t->sentry();
+fault_site($t)->run();
+
+my @workers = $t->worker_pids();
+my %expected = map { $_ => fault_request($_) } @kinds;
+my %n = map { $_ => 1 } @kinds;
+
+is(fault_books($t, {}, %n), '', 'nothing fails: the books');
+
+for my $kind (@kinds) {
+    my $before = accounts($t);
+    my ($n, $given, %wrong) = (0, 0);
+
+    do {
+        $faults->set('request', nth => ++$n);
+
+        my $response = fault_request($kind);
+
+        $given = $faults->given();
+        $wrong{$faults->name() . " ($n)"} = $response
+            if $response ne $expected{$kind};
+
+    } while ($given && $n < 200);
+
+    $faults->clear();
+
+    ok(!$given && $n > 2, "$kind: each of " . ($n - 1) . ' failed once');
+    is_deeply(\%wrong, {}, "$kind: the answer is the same");
+    is(fault_books($t, $before, $kind => $n), '', "$kind: the books");
+}
+
+# none at all, from the start of a worker
+
+my $before = accounts($t);
+
+$faults->set('request', first => 1);
+$t->reload();
+
+is(fault_request($_), $expected{$_}, "no memory at all: $_") for @kinds;
+
+isnt($faults->given(), 0, 'there was none');
+$faults->clear();
+is(fault_books($t, $before, %n), '', 'the books');
+
+# nor for the sender
+
+$before = accounts($t);
+
+is_deeply([ grep { $_ == $workers[0] } $t->worker_pids() ], [],
+          'a new worker serves');
+is(fault_request('error'), $expected{error}, 'when there is memory again');
+is(fault_books($t, $before, error => 1), '', 'the books');
+
+my $log = $t->log();
+
+unlike($log, qr/exited on signal/, 'no worker died');
