@@ -68,7 +68,10 @@ is(fault_request($_), $expected{$_}, "no memory at all: $_") for @kinds;
 
 isnt($faults->given(), 0, 'there was none');
 $faults->clear();
-is(fault_books($t, $before, %n), '', 'the books');
+
+# nginx says once that there is none, and that is an event as well
+
+is(fault_books($t, $before, %n, lines => 1), '', 'the books');
 
 # nor for the sender
 

@@ -99,10 +99,11 @@ sub fault_request {
 
 # What is wrong with the books after these requests, { kind => n }, were
 # added to what they said before; all must be sent or be counted as lost.
+# lines => n: events of lines that nginx logged outside requests.
 
 sub fault_books {
     my ($t, $before, %n) = @_;
-    my ($errors, $all) = (0, 0);
+    my ($errors, $all) = (delete $n{lines} // 0, 0);
     my ($accounts, $wrong);
 
     for (keys %n) {
