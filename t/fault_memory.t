@@ -24,7 +24,7 @@ my $t = NginxTest->new();
 my $faults = NginxTest::Faults->new($t);
 my @kinds = fault_kinds();
 
-$t->plan(4 * @kinds + 7);
+$t->plan(4 * @kinds + 10);
 
 $t->sentry();
 fault_site($t)->run();
@@ -73,15 +73,27 @@ $faults->clear();
 
 is(fault_books($t, $before, %n, lines => 1), '', 'the books');
 
-# nor for the sender
+is_deeply([ grep { $_ == $workers[0] } $t->worker_pids() ], [],
+          'a new worker serves');
+
+# nor for the sender, whose threads end as often as they are started
 
 $before = accounts($t);
 
-is_deeply([ grep { $_ == $workers[0] } $t->worker_pids() ], [],
-          'a new worker serves');
-is(fault_request('error'), $expected{error}, 'when there is memory again');
+$faults->set('sender', first => 1);
+$t->reload(all => 1);
+
+is(fault_request('error'), $expected{error}, 'no memory for the sender');
+
+wait_for(sub { $faults->given() });
+
+my $given = $faults->given();
+
+ok(wait_for(sub { $faults->given() > $given + 2 }), 'it is tried again');
+is($t->log_lines(qr/\[crit\] sentry: the sender cannot start/), 1,
+   'and told once');
+
+$faults->clear();
 is(fault_books($t, $before, error => 1), '', 'the books');
-
-my $log = $t->log();
-
-unlike($log, qr/exited on signal/, 'no worker died');
+is($t->log_lines(qr/sender started/), 2, 'it has started, as it did at first');
+unlike($t->log(), qr/exited on signal/, 'no worker died');

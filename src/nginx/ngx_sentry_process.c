@@ -34,7 +34,7 @@ struct ngx_sentry_worker_s {
     ngx_connection_t         dummy;        /* nginx's debug log wants one */
     uint64_t                 overflow;     /* losses that were told */
     uint64_t                 overflow_ms;  /* not to be told before */
-    unsigned                 sick:1;       /* no thread could be started */
+    unsigned                 sick:1;       /* cannot send, and it was told */
     unsigned char            buf[SNX_PAYLOAD_MAX];
 };
 
@@ -48,6 +48,8 @@ static void ngx_sentry_process_stop(ngx_sentry_worker_t *worker,
 static void ngx_sentry_process_end(void);
 static void ngx_sentry_process_message(const snx_sender_msg_t *msg,
     void *data);
+static ngx_uint_t ngx_sentry_process_again(ngx_sentry_worker_t *worker,
+    ngx_uint_t failed);
 static void ngx_sentry_process_left(uint32_t records);
 static void ngx_sentry_process_seed(ngx_sentry_worker_t *worker);
 static void ngx_sentry_process_conf(ngx_sentry_worker_t *worker);
@@ -193,14 +195,12 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
 
     rc = snx_sender_start(&worker->sender, &worker->sender_conf);
 
-    if (rc == SNX_NOMEM && !worker->sick) {
-        worker->sick = 1;
+    if (rc == SNX_NOMEM && !ngx_sentry_process_again(worker, 1)) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
                       "sentry: the sender thread cannot be started, retrying");
     }
 
     if (rc == SNX_OK) {
-        worker->sick = 0;
         worker->overflow = ngx_sentry_process_overflows(worker->conf->shm);
 
     } else {
@@ -286,8 +286,30 @@ ngx_sentry_process_end(void)
 static void
 ngx_sentry_process_message(const snx_sender_msg_t *msg, void *data)
 {
+    /* the first that a thread says is whether it could start */
+
+    if (ngx_sentry_process_again(ngx_sentry_worker,
+                                 msg->level == NGX_LOG_CRIT))
+    {
+        return;
+    }
+
     ngx_log_error((ngx_uint_t) msg->level, ngx_cycle->log, 0, "sentry: %s",
                   msg->text);
+}
+
+
+/* Whether it failed as it did when that was told. */
+
+static ngx_uint_t
+ngx_sentry_process_again(ngx_sentry_worker_t *worker, ngx_uint_t failed)
+{
+    ngx_uint_t  again;
+
+    again = worker->sick && failed;
+    worker->sick = failed;
+
+    return again;
 }
 
 

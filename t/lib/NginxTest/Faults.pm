@@ -60,7 +60,7 @@ sub _library {
 }
 
 
-# nth => N: the Nth call of that kind from now on, alone; first => N: that one
+# Several kinds are separated by spaces.  nth => N: the Nth call of that kind from now on, alone; first => N: that one
 # and all after it; every => N: one in N at random.  error => errno (12), 0: a
 # short count.
 
@@ -72,9 +72,19 @@ sub set {
     $self->_write(4, pack 'L5 l L', $nth, $opt{first} ? $ALL : $nth,
                   $opt{every} // 0, 0, 0, $opt{error} // 12, $opt{seed} // 1);
     $self->_write(40, "\0" x 32);
-    $self->_write(0, pack 'L', $WHAT{$what} // die "no fault: $what\n");
+    $self->_write(0, pack 'L', _mask($what));
 
     return $self;
+}
+
+
+sub _mask {
+    my ($what) = @_;
+    my $mask = 0;
+
+    $mask |= $WHAT{$_} // die "no fault: $_\n" for split / /, $what;
+
+    return $mask;
 }
 
 
