@@ -60,8 +60,8 @@ sub _library {
 }
 
 
-# Several kinds are separated by spaces.  nth => N: the Nth call of that kind from now on, alone; first => N: that one
-# and all after it; every => N: one in N at random.  error => errno (12), 0: a
+# Several kinds are separated by spaces.  nth => N: the Nth call of these from
+# now on, alone; first => N: that one and all after it; every => N: one in N at random.  error => errno (12), 0: a
 # short count.
 
 sub set {
