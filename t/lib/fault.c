@@ -61,7 +61,7 @@ typedef struct {
     _Atomic uint32_t   every;          /* one in so many, at random */
     _Atomic uint32_t   calls;
     _Atomic uint32_t   faults;
-    _Atomic int32_t    error;          /* errno; 0: a short count instead */
+    _Atomic int32_t    error;          /* errno; 0: a short count; -n: n ms */
     _Atomic uint32_t   seed;
     _Atomic int64_t    clock_us;       /* added to CLOCK_REALTIME */
     char               name[32];       /* what failed last */
@@ -134,6 +134,11 @@ fault(uint32_t what, const char *name)
     atomic_fetch_add(&c->faults, 1);
     strncpy(c->name, name, sizeof(c->name) - 1);
     errno = atomic_load(&c->error);
+
+    if (errno < 0) {
+        (void) usleep((useconds_t) -errno * 1000);
+        return 0;
+    }
 
     return 1;
 }

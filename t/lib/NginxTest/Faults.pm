@@ -61,8 +61,8 @@ sub _library {
 
 
 # Several kinds are separated by spaces.  nth => N: the Nth call of these from
-# now on, alone; first => N: that one and all after it; every => N: one in N at random.  error => errno (12), 0: a
-# short count.
+# now on, alone; first => N: that one and all after it; every => N: one in N
+# at random.  error => errno (12), 0: a short count, -n: it is n ms late.
 
 sub set {
     my ($self, $what, %opt) = @_;
