@@ -22,6 +22,14 @@
 #include "snx_scrub.h"
 
 
+#if defined(__SANITIZE_THREAD__)
+#define NOMEM_TSAN             1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NOMEM_TSAN             1
+#endif
+#endif
+
 #define NOMEM_TRIES            1000
 #define NOMEM_WAIT_MS          10
 
@@ -73,6 +81,8 @@ nomem(void)
 }
 
 
+#ifndef NOMEM_TSAN
+
 /* In the program itself they come before those of all libraries. */
 
 #define nomem_wrap(type, name, params, args)                                  \
@@ -94,11 +104,13 @@ nomem_wrap(void *, calloc, (size_t n, size_t size), (n, size))
 nomem_wrap(void *, realloc, (void *p, size_t size), (p, size))
 nomem_wrap(char *, strdup, (const char *s), (s))
 
+#endif
+
 
 int
 main(void)
 {
-#if defined(__SANITIZE_THREAD__)
+#ifdef NOMEM_TSAN
     printf("1..0 # SKIP ThreadSanitizer starts before its malloc is found\n");
     return 0;
 #else
