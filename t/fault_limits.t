@@ -9,7 +9,6 @@
 use warnings;
 use strict;
 
-use POSIX ();
 use Test::More;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
@@ -61,7 +60,7 @@ sub crowd {
 
     syswrite $_, "\r\n" for grep { $_ } @held;
 
-    return [ sort map { status($_) } @held ];
+    return [ map { status($_) } @held ];
 }
 
 
@@ -89,13 +88,19 @@ sub connections {
 
     my $with = crowd();
 
-    is_deeply($with, $alone, 'connections: answers as of nginx alone');
-    cmp_ok((grep { !$_ } @$alone), '>', 0, 'connections: not all got one');
+    my ($answered, $before) = map { scalar grep { $_ eq 503 } @$_ } $with,
+                              $alone;
 
-    my $now = settled($t, scalar grep { $_ } @$with);
+    # those of the probes before may still be there
+
+    cmp_ok(abs $answered - $before, '<=', 3,
+           'connections: as many answers as of nginx alone');
+    cmp_ok($answered, '<', @$with, 'connections: not all got one');
+
+    my $now = settled($t, $answered);
 
     is($now->{delivered}, $now->{captured}, 'connections: the books');
-    cmp_ok($now->{captured}, '>=', grep({ $_ } @$with),
+    cmp_ok($now->{captured}, '>=', $answered,
            'connections: all are captured that were answered');
     $t->stop();
 }
@@ -116,14 +121,14 @@ sub descriptors {
     $t->receiver_start();
 
     my $before = accounts($t);
-    limit($worker, nofile => 1);
+    $t->limit($worker, nofile => 1);
 
     my @statuses = map {
         syswrite $s, "GET /$_ HTTP/1.1\r\nHost: localhost\r\n\r\n";
         status($s);
     } map({ "boom/$_" } 2 .. $N), 'app/';
 
-    limit($worker, nofile => hard('open files'));
+    $t->limit($worker, nofile => $t->hard_limit('open files'));
 
     is_deeply(\@statuses, [ (503) x ($N - 1), 500 ],
               'descriptors: what needs none is answered');
@@ -148,7 +153,7 @@ sub memory {
     my ($kib) = $t->read_file("/proc/$worker/status") =~ /^VmSize:\s+(\d+)/m;
 
     $t->receiver_stop();
-    limit($worker, as => $kib * 1024);
+    $t->limit($worker, as => $kib * 1024);
 
     my $result = http_flood(uri => '/boom/memory', n => 10 * $N, conns => 2);
 
@@ -158,7 +163,7 @@ sub memory {
 
     my $meanwhile = accounts($t);
 
-    limit($worker, as => hard('address space'));
+    $t->limit($worker, as => $t->hard_limit('address space'));
 
     my $now = settled($t, 10 * $N + 1);
 
@@ -175,7 +180,7 @@ sub memory {
 sub threads {
     site(main => 'worker_processes 2;')->run();
 
-    limit($t->nginx_pid(), nproc => 1);
+    $t->limit($t->nginx_pid(), nproc => 1);
     $t->reload(all => 1);
 
     is($t->threads($_), 1, 'threads: a worker has none')
@@ -188,43 +193,11 @@ sub threads {
 
     my $meanwhile = accounts($t);
 
-    limit($_, nproc => hard('processes')) for @workers;
+    $t->limit($_, nproc => $t->hard_limit('processes')) for @workers;
 
     my $now = settled($t, $N);
 
     is($meanwhile->{queued}, $N, 'threads: all is kept');
     is($now->{delivered}, $N, 'threads: and sent when there is one');
     is($now->{lost}, 0, 'threads: the books');
-}
-
-
-# That of this process: nobody has changed it.
-
-sub hard {
-    my ($name) = @_;
-
-    return $t->read_file('/proc/self/limits') =~ /^Max $name +\S+ +(\S+)/m
-           ? $1 : 'unlimited';
-}
-
-
-# The soft one, as the user that the process belongs to.
-
-sub limit {
-    my ($pid, $what, $value) = @_;
-    my ($uid, $gid) = $t->read_file("/proc/$pid/status")
-                      =~ /^Uid:\s+(\d+).*^Gid:\s+(\d+)/ms;
-    my $child = fork() // die "fork: $!\n";
-
-    if (!$child) {
-        POSIX::setgid($gid);
-        POSIX::setuid($uid);
-        exec 'prlimit', "--pid=$pid", "--$what=$value:"
-            or POSIX::_exit(127);
-    }
-
-    waitpid $child, 0;
-    die "prlimit: $?\n" if $?;
-
-    return;
 }

@@ -421,7 +421,7 @@ realloc(void *p, size_t size)
 
 /* ...and what they talk through. */
 
-#define fault_next(type, name, trouble, params, args)                        \
+#define fault_next(type, name, short_args, params, args)                     \
     type                                                                     \
     name params                                                              \
     {                                                                        \
@@ -431,28 +431,32 @@ realloc(void *p, size_t size)
             next = (type (*) params) dlsym(RTLD_NEXT, #name);                \
         }                                                                    \
                                                                              \
-        return fault_in_thread(FAULT_NET, #name) ? (trouble) : next args;    \
+        return !fault_in_thread(FAULT_NET, #name) ? next args                \
+               : errno == 0 ? next short_args : -1;                          \
     }
 
 
-fault_next(int, socket, -1, (int domain, int type, int protocol),
+#define fault_same(type, name, params, args)                                 \
+    fault_next(type, name, args, params, args)
+
+
+fault_same(int, socket, (int domain, int type, int protocol),
            (domain, type, protocol))
-fault_next(int, socketpair, -1, (int domain, int type, int protocol,
-           int fd[2]), (domain, type, protocol, fd))
-fault_next(int, eventfd, -1, (unsigned n, int flags), (n, flags))
-fault_next(int, pipe2, -1, (int fd[2], int flags), (fd, flags))
-fault_next(int, pipe, -1, (int fd[2]), (fd))
-fault_next(int, connect, -1, (int fd, const struct sockaddr *to,
-           socklen_t len), (fd, to, len))
-fault_next(int, setsockopt, -1, (int fd, int level, int name,
-           const void *value, socklen_t len), (fd, level, name, value, len))
-fault_next(int, poll, -1, (struct pollfd *fds, nfds_t n, int ms),
-           (fds, n, ms))
-fault_next(ssize_t, send, errno ? -1 : next(fd, buf, len > 7 ? 7 : len,
-           flags), (int fd, const void *buf, size_t len, int flags),
+fault_same(int, socketpair, (int domain, int type, int protocol, int fd[2]),
+           (domain, type, protocol, fd))
+fault_same(int, eventfd, (unsigned n, int flags), (n, flags))
+fault_same(int, pipe2, (int fd[2], int flags), (fd, flags))
+fault_same(int, pipe, (int fd[2]), (fd))
+fault_same(int, connect, (int fd, const struct sockaddr *to, socklen_t len),
+           (fd, to, len))
+fault_same(int, setsockopt, (int fd, int level, int name, const void *value,
+           socklen_t len), (fd, level, name, value, len))
+fault_same(int, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms))
+fault_next(ssize_t, send, (fd, buf, len > 7 ? 7 : len, flags),
+           (int fd, const void *buf, size_t len, int flags),
            (fd, buf, len, flags))
-fault_next(ssize_t, recv, errno ? -1 : next(fd, buf, len > 7 ? 7 : len,
-           flags), (int fd, void *buf, size_t len, int flags),
+fault_next(ssize_t, recv, (fd, buf, len > 7 ? 7 : len, flags),
+           (int fd, void *buf, size_t len, int flags),
            (fd, buf, len, flags))
 
 
