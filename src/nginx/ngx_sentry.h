@@ -447,7 +447,7 @@ char *ngx_sentry_conf_merge_srv(ngx_conf_t *cf, void *parent, void *child);
 void *ngx_sentry_conf_create_loc(ngx_conf_t *cf);
 char *ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
 
-/* The object of a DSN: NULL with *why set, or when out of memory (*why 0). */
+/* The object of a DSN; NULL with *why set, or NULL: no memory, as was told. */
 ngx_sentry_dsn_t *ngx_sentry_conf_dsn(ngx_conf_t *cf, ngx_str_t *dsn,
     const char **why);
 

@@ -96,11 +96,28 @@ static ngx_int_t
 ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
 {
     snx_lost_t           why;
-    ngx_sentry_trace_t  *trace;
+    ngx_sentry_draw_t    draw;
+    ngx_sentry_trace_t  *trace, copy;
 
     trace = ngx_sentry_trace_keep(event->request);
 
-    if (trace == NULL || trace->sampled < 0) {
+    if (trace == NULL) {
+
+        /* no memory: what is drawn now is to be found again */
+
+        ngx_sentry_trace_of(event->request, &copy);
+        trace = &copy;
+
+        if (!copy.continued) {
+            draw.conf = copy.conf;
+            draw.random = copy.random;
+            draw.missed = 0;
+
+            ngx_sentry_trail_draw(event->request, &draw);
+        }
+    }
+
+    if (trace->sampled < 0) {
         return 0;
     }
 

@@ -32,6 +32,7 @@
 #define SNX_SENDER_NICE        5
 #define SNX_SENDER_JOIN_MS     150     /* beyond the time to deliver */
 #define SNX_SENDER_STUCK_MS    500     /* of CPU, in one turn of the loop */
+#define SNX_SENDER_LOOK_MS     2       /* whether it has ended */
 
 
 struct snx_sender_s {
@@ -469,22 +470,32 @@ snx_sender_watch(snx_sender_t *sender)
 }
 
 
+/*
+ * Asks again and again: a wait with an end would have it on the wall clock,
+ * which may be set back by a day meanwhile.
+ */
+
 static int
 snx_sender_join(snx_sender_t *sender, uint32_t wait_ms)
 {
+    uint64_t         end_ms;
     struct timespec  ts;
 
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
+    ts.tv_sec = 0;
+    ts.tv_nsec = SNX_SENDER_LOOK_MS * 1000000;
 
-    ts.tv_sec += wait_ms / 1000;
-    ts.tv_nsec += (long) (wait_ms % 1000) * 1000000;
+    end_ms = snx_process_now_ms() + wait_ms;
 
-    if (ts.tv_nsec >= 1000000000) {
-        ts.tv_nsec -= 1000000000;
-        ts.tv_sec++;
+    while (pthread_tryjoin_np(sender->thread, NULL) != 0) {
+
+        if (snx_process_now_ms() >= end_ms) {
+            return 0;
+        }
+
+        (void) nanosleep(&ts, NULL);
     }
 
-    return pthread_timedjoin_np(sender->thread, NULL, &ts) == 0;
+    return 1;
 }
 
 

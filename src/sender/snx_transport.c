@@ -30,31 +30,46 @@ static const uint32_t  snx_transport_max[SNX_POOLS_N] = {
     SNX_TRANSPORT_SENTRY_N, SNX_TRANSPORT_SPOTLIGHT_N
 };
 
-static pthread_once_t  snx_transport_once = PTHREAD_ONCE_INIT;
-static CURLcode        snx_transport_global;
+static pthread_mutex_t  snx_transport_lock = PTHREAD_MUTEX_INITIALIZER;
+static int              snx_transport_begun;
 
 
 /*
- * Once per process and never undone: another module may use curl as well.
- * Takes tens of ms for TLS, therefore not before it is needed.
+ * Once per process, unless it failed, and never undone: another module may
+ * use curl as well.  Takes tens of ms for TLS, therefore not before it is
+ * needed.
  */
 
-static void
+static CURLcode
 snx_transport_global_init(void)
 {
-    snx_transport_global = curl_global_init(CURL_GLOBAL_DEFAULT);
+    CURLcode  code;
+
+    code = CURLE_OK;
+
+    (void) pthread_mutex_lock(&snx_transport_lock);
+
+    if (!snx_transport_begun) {
+        code = curl_global_init(CURL_GLOBAL_DEFAULT);
+        snx_transport_begun = (code == CURLE_OK);
+    }
+
+    (void) pthread_mutex_unlock(&snx_transport_lock);
+
+    return code;
 }
 
 
 snx_transport_t *
 snx_transport_create(const snx_transport_conf_t *conf, const char **why)
 {
+    CURLcode          code;
     snx_transport_t  *transport;
 
-    (void) pthread_once(&snx_transport_once, snx_transport_global_init);
+    code = snx_transport_global_init();
 
-    if (snx_transport_global != CURLE_OK) {
-        *why = curl_easy_strerror(snx_transport_global);
+    if (code != CURLE_OK) {
+        *why = curl_easy_strerror(code);
         return NULL;
     }
 

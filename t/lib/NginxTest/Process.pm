@@ -77,4 +77,38 @@ sub shared_memory {
 }
 
 
+# The hard limit, by its name in /proc/PID/limits, of this process: nobody has
+# changed it.
+
+sub hard_limit {
+    my ($self, $name) = @_;
+
+    return $self->read_file('/proc/self/limits') =~ /^Max $name +\S+ +(\S+)/m
+           ? $1 : 'unlimited';
+}
+
+
+# The soft limit of a process, by prlimit as the user that it belongs to:
+# limit($pid, nofile => 1).
+
+sub limit {
+    my ($self, $pid, $what, $value) = @_;
+    my ($uid, $gid) = $self->read_file("/proc/$pid/status")
+                      =~ /^Uid:\s+(\d+).*^Gid:\s+(\d+)/ms;
+    my $child = fork() // die "fork: $!\n";
+
+    if (!$child) {
+        POSIX::setgid($gid);
+        POSIX::setuid($uid);
+        exec 'prlimit', "--pid=$pid", "--$what=$value:"
+            or POSIX::_exit(127);
+    }
+
+    waitpid $child, 0;
+    die "prlimit: $?\n" if $?;
+
+    return;
+}
+
+
 1;
