@@ -15,7 +15,7 @@ use Test::More;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
-my $KIB = 320;      # with all of it
+my $KIB = 300;      # with all of it
 
 my $module = $ENV{TEST_NGINX_MODULE} // '../build/ngx_sentry_module.so';
 

@@ -103,10 +103,19 @@ snx_baggage_is_key(snx_str_t s)
     size_t  i;
 
     for (i = 0; i < s.len; i++) {
-        if (s.data[i] <= ' ' || s.data[i] >= 0x7f
-            || strchr("\"(),/:;<=>?@[\\]{}", s.data[i]) != NULL)
-        {
+        if (s.data[i] <= ' ' || s.data[i] >= 0x7f) {
             return 0;
+        }
+
+        switch (s.data[i]) {
+
+        case '"': case '(': case ')': case ',': case '/': case ':':
+        case ';': case '<': case '=': case '>': case '?': case '@':
+        case '[': case '\\': case ']': case '{': case '}':
+            return 0;
+
+        default:
+            break;
         }
     }
 

@@ -18,15 +18,17 @@
  */
 
 typedef struct {
-    snx_str_t   start;
-    snx_str_t   has;
-    int         error;
-    snx_str_t   type;
+    const char     *text;      /* start, has and type in one: one relocation */
+    unsigned char   start;     /* lengths */
+    unsigned char   has;
+    unsigned char   type;
+    unsigned char   error;
 } snx_cause_row_t;
 
 
 #define snx_cause_row(start, has, error, type)                                \
-    { snx_string(start), snx_string(has), error, snx_string(type) }
+    { start has type, sizeof(start) - 1, sizeof(has) - 1, sizeof(type) - 1,   \
+      error }
 
 
 /*
@@ -356,8 +358,8 @@ snx_cause_errno(snx_str_t s)
 static int
 snx_cause_match(const snx_cause_row_t *row, const snx_cause_t *cause)
 {
-    if (row->start.len > cause->message.len
-        || memcmp(row->start.data, cause->message.data, row->start.len) != 0)
+    if (row->start > cause->message.len
+        || memcmp(row->text, cause->message.data, row->start) != 0)
     {
         return 0;
     }
@@ -366,15 +368,20 @@ snx_cause_match(const snx_cause_row_t *row, const snx_cause_t *cause)
         return 0;
     }
 
-    return row->has.len == 0 || snx_cause_has(cause->message, row->has, NULL);
+    return row->has == 0
+           || snx_cause_has(cause->message,
+                            snx_str(row->text + row->start, row->has), NULL);
 }
 
 
 void
 snx_cause_parse(snx_cause_t *cause, snx_str_t line, snx_str_t client)
 {
-    size_t     i;
-    snx_str_t  s, unresolved = snx_string(" could not be resolved (");
+    size_t                  i;
+    snx_str_t               s, unresolved;
+    const snx_cause_row_t  *row;
+
+    unresolved = snx_cstr(" could not be resolved (");
 
     s = snx_cause_tail(snx_cause_head(line), client);
 
@@ -402,8 +409,11 @@ snx_cause_parse(snx_cause_t *cause, snx_str_t line, snx_str_t client)
     cause->error = snx_cause_errno(s);
 
     for (i = 0; i < sizeof(snx_cause_rows) / sizeof(snx_cause_rows[0]); i++) {
-        if (snx_cause_match(&snx_cause_rows[i], cause)) {
-            cause->type = snx_cause_rows[i].type;
+        row = &snx_cause_rows[i];
+
+        if (snx_cause_match(row, cause)) {
+            cause->type = snx_str(row->text + row->start + row->has,
+                                  row->type);
             break;
         }
     }

@@ -211,35 +211,63 @@ snx_json_char(char *p, snx_str_t *s, size_t *left)
 }
 
 
+/*
+ * As many of the next n bytes as are copied as they are, eight at a time;
+ * the last eight may overlap those before.
+ */
+
+static size_t
+snx_json_run(char *p, const unsigned char *src, size_t n)
+{
+    size_t    i;
+    uint64_t  w;
+
+    for (i = 0; n - i >= sizeof(w); i += sizeof(w)) {
+        memcpy(&w, src + i, sizeof(w));
+
+        if (!snx_json_plain(w)) {
+            return i;
+        }
+
+        memcpy(p + i, &w, sizeof(w));
+    }
+
+    if (i == n || i == 0) {
+        return i;
+    }
+
+    memcpy(&w, src + n - sizeof(w), sizeof(w));
+
+    if (!snx_json_plain(w)) {
+        return i;
+    }
+
+    memcpy(p + n - sizeof(w), &w, sizeof(w));
+
+    return n;
+}
+
+
 /* At most left bytes of s, as they are before they are escaped. */
 
 static char *
 snx_json_bytes(char *p, snx_str_t s, size_t left)
 {
     size_t         n;
-    uint64_t       w;
     unsigned char  c;
 
     while (s.len != 0 && left != 0) {
 
-        for (n = s.len < left ? s.len : left; n >= sizeof(w); n -= sizeof(w))
-        {
-            memcpy(&w, s.data, sizeof(w));
+        n = snx_json_run(p, s.data, s.len < left ? s.len : left);
 
-            if (!snx_json_plain(w)) {
-                break;
-            }
-
-            memcpy(p, &w, sizeof(w));
-            p += sizeof(w);
-            s.data += sizeof(w);
-            s.len -= sizeof(w);
-            left -= sizeof(w);
-        }
+        p += n;
+        s.data += n;
+        s.len -= n;
+        left -= n;
 
         /* the next eight are looked at one by one */
 
-        for (n = sizeof(w); n != 0 && s.len != 0 && left != 0; n--) {
+        for (n = sizeof(uint64_t); n != 0 && s.len != 0 && left != 0; n--) {
             c = s.data[0];
 
             if (c < 0x20 || c > 0x7f || c == '"' || c == '\\') {

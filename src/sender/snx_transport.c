@@ -10,6 +10,7 @@
 
 #include "snx_slot.h"
 #include "snx_sockets.h"
+#include "snx_watch.h"
 
 
 #define SNX_TRANSPORT_KEEP_MAX    65536    /* body memory kept by a slot */
@@ -22,6 +23,7 @@ struct snx_transport_s {
     snx_transport_conf_t   conf;
     uint32_t               inflight[SNX_POOLS_N];
     snx_sockets_t          sockets;
+    snx_watch_t            watch;
     snx_slot_t             slots[SNX_TRANSPORT_SLOTS_N];
 };
 
@@ -83,7 +85,10 @@ snx_transport_create(const snx_transport_conf_t *conf, const char **why)
     transport->conf = *conf;
     transport->multi = curl_multi_init();
 
-    if (transport->multi == NULL) {
+    if (transport->multi == NULL
+        || snx_watch_init(&transport->watch, transport->multi) != SNX_OK)
+    {
+        (void) curl_multi_cleanup(transport->multi);
         free(transport);
         *why = "no memory";
         return NULL;
@@ -126,6 +131,7 @@ snx_transport_destroy(snx_transport_t *transport)
     }
 
     (void) curl_multi_cleanup(transport->multi);
+    snx_watch_done(&transport->watch);
 
     snx_sockets_done(&transport->sockets);
     free(transport);
@@ -308,23 +314,12 @@ snx_transport_post(snx_transport_t *transport, snx_pool_t pool,
 void
 snx_transport_run(snx_transport_t *transport, uint32_t wait_ms)
 {
-    int       running;
     uint32_t  flying;
 
-    running = 0;
     flying = transport->inflight[SNX_POOL_SENTRY]
              + transport->inflight[SNX_POOL_SPOTLIGHT];
 
-    (void) curl_multi_perform(transport->multi, &running);
-
-    /* an answer may be there already: a wait would not notice it */
-
-    if (wait_ms == 0 || (uint32_t) running < flying) {
-        return;
-    }
-
-    (void) curl_multi_poll(transport->multi, NULL, 0, (int) wait_ms, NULL);
-    (void) curl_multi_perform(transport->multi, &running);
+    snx_watch_run(&transport->watch, flying, wait_ms);
 }
 
 
@@ -446,5 +441,5 @@ snx_transport_cut(snx_transport_t *transport)
 void
 snx_transport_wakeup(snx_transport_t *transport)
 {
-    (void) curl_multi_wakeup(transport->multi);
+    snx_watch_wakeup(&transport->watch);
 }

@@ -1,0 +1,215 @@
+
+/*
+ * Copyright (C) ngx_sentry authors
+ */
+
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "snx_sender.h"
+#include "snx_watch.h"
+
+
+/* Index of a socket, or n. */
+
+static uint32_t
+snx_watch_find(const snx_watch_t *watch, curl_socket_t fd)
+{
+    uint32_t  i;
+
+    for (i = 0; i < watch->n && watch->fds[i].fd != fd; i++) {
+        /* void */
+    }
+
+    return i;
+}
+
+
+/* Without room the transfer is refused, or ends at its timeout. */
+
+static int
+snx_watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *user,
+    void *data)
+{
+    uint32_t      i;
+    snx_watch_t  *watch;
+
+    (void) easy;
+    (void) data;
+
+    watch = user;
+    i = snx_watch_find(watch, fd);
+
+    if (what == CURL_POLL_REMOVE) {
+
+        if (i < watch->n) {
+            watch->fds[i] = watch->fds[--watch->n];
+        }
+
+        return 0;
+    }
+
+    if (i == SNX_WATCH_MAX_N) {
+        return -1;
+    }
+
+    if (i == watch->n) {
+        watch->n++;
+    }
+
+    watch->fds[i].fd = fd;
+    watch->fds[i].revents = 0;
+    watch->fds[i].events = (short) ((what & CURL_POLL_IN ? POLLIN : 0)
+                                    | (what & CURL_POLL_OUT ? POLLOUT : 0));
+    return 0;
+}
+
+
+static int
+snx_watch_on_timer(CURLM *multi, long timeout_ms, void *user)
+{
+    snx_watch_t  *watch;
+
+    (void) multi;
+
+    watch = user;
+    watch->timer_ms = timeout_ms < 0 ? -1
+                      : (int64_t) snx_process_now_ms() + timeout_ms;
+    return 0;
+}
+
+
+snx_rc_t
+snx_watch_init(snx_watch_t *watch, CURLM *multi)
+{
+    watch->multi = multi;
+    watch->timer_ms = -1;
+    watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (watch->wake == -1) {
+        return SNX_NOMEM;
+    }
+
+    watch->n = 1;
+    watch->fds[0].fd = watch->wake;
+    watch->fds[0].events = POLLIN;
+
+    (void) curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+                             snx_watch_on_socket);
+    (void) curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, watch);
+    (void) curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
+                             snx_watch_on_timer);
+    (void) curl_multi_setopt(multi, CURLMOPT_TIMERDATA, watch);
+
+    return SNX_OK;
+}
+
+
+void
+snx_watch_done(snx_watch_t *watch)
+{
+    (void) close(watch->wake);
+}
+
+
+static void
+snx_watch_timer(snx_watch_t *watch)
+{
+    if (watch->timer_ms != -1
+        && (int64_t) snx_process_now_ms() >= watch->timer_ms)
+    {
+        /* it is curl's to set it again, at once if need be */
+
+        watch->timer_ms = -1;
+        (void) curl_multi_socket_action(watch->multi, CURL_SOCKET_TIMEOUT, 0,
+                                        &watch->running);
+    }
+}
+
+
+static int
+snx_watch_wait(const snx_watch_t *watch, uint32_t wait_ms)
+{
+    int64_t  left;
+
+    if (watch->timer_ms == -1) {
+        return (int) wait_ms;
+    }
+
+    left = watch->timer_ms - (int64_t) snx_process_now_ms();
+    left = left < 0 ? 0 : left;
+
+    return left < wait_ms ? (int) left : (int) wait_ms;
+}
+
+
+static void
+snx_watch_act(snx_watch_t *watch, const struct pollfd *ready)
+{
+    int       mask;
+    uint64_t  n;
+
+    if (ready->fd == watch->wake) {
+        while (read(watch->wake, &n, sizeof(n)) > 0) { /* void */ }
+        return;
+    }
+
+    /* what ran before it may have closed it */
+
+    if (snx_watch_find(watch, ready->fd) == watch->n) {
+        return;
+    }
+
+    mask = (ready->revents & POLLIN ? CURL_CSELECT_IN : 0)
+           | (ready->revents & POLLOUT ? CURL_CSELECT_OUT : 0)
+           | (ready->revents & POLLHUP ? CURL_CSELECT_IN : 0)
+           | (ready->revents & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
+
+    (void) curl_multi_socket_action(watch->multi, ready->fd, mask,
+                                    &watch->running);
+}
+
+
+void
+snx_watch_run(snx_watch_t *watch, uint32_t flying, uint32_t wait_ms)
+{
+    int       n;
+    uint32_t  i, found;
+
+    snx_watch_timer(watch);
+
+    /* an answer may be there already: a wait would not notice it */
+
+    if (watch->running >= 0 && (uint32_t) watch->running < flying) {
+        wait_ms = 0;
+    }
+
+    n = poll(watch->fds, watch->n, snx_watch_wait(watch, wait_ms));
+
+    /* curl changes the sockets while it is told of them */
+
+    for (i = 0, found = 0; n > 0 && i < watch->n; i++) {
+        if (watch->fds[i].revents != 0) {
+            watch->ready[found++] = watch->fds[i];
+        }
+    }
+
+    for (i = 0; i < found; i++) {
+        snx_watch_act(watch, &watch->ready[i]);
+    }
+
+    snx_watch_timer(watch);
+}
+
+
+void
+snx_watch_wakeup(snx_watch_t *watch)
+{
+    uint64_t  one;
+    ssize_t   n;
+
+    one = 1;
+    n = write(watch->wake, &one, sizeof(one));
+    (void) n;
+}
