@@ -25,12 +25,16 @@ snx_deliver_create(const snx_sender_conf_t *conf, snx_mailbox_t *box,
         return NULL;
     }
 
+    if (conf->gzip && snx_gzip_init(&deliver->gzip) != SNX_OK) {
+        free(deliver);
+        return NULL;
+    }
+
     deliver->conf = conf;
     deliver->box = box;
     deliver->transport = transport;
     deliver->queue = snx_shm_queue(conf->shm);
 
-    snx_gzip_init(&deliver->gzip);
     snx_spotlight_init(&deliver->spotlight, conf->spotlight, box);
 
     /* for the jitter of retries, which need not be secret */
@@ -58,6 +62,7 @@ snx_deliver_destroy(snx_deliver_t *deliver)
         free(deliver->dests[i]);
     }
 
+    snx_gzip_done(&deliver->gzip);
     free(deliver);
 }
 

@@ -30,8 +30,6 @@
 
 #include "snx_dest.h"
 #include "snx_encode.h"
-#include "snx_envelope.h"
-#include "snx_gzip.h"
 #include "snx_spotlight.h"
 
 

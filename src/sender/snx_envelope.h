@@ -2,8 +2,9 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Envelopes: framing, client reports.  Pure.  Source: develop docs,
- * sdk/foundations/envelopes, sdk/telemetry/client-reports.
+ * Envelopes: framing, client reports, gzip.  Pure but for the reused deflate
+ * state.  Source: develop docs, sdk/foundations/envelopes,
+ * sdk/telemetry/client-reports.
  *
  *   Envelope = header LF { item header LF payload LF }
  */
@@ -12,6 +13,8 @@
 #ifndef SNX_ENVELOPE_H_INCLUDED
 #define SNX_ENVELOPE_H_INCLUDED
 
+
+#include <zlib.h>
 
 #include "snx_dsn.h"
 #include "snx_fields.h"
@@ -66,6 +69,26 @@ snx_rc_t snx_envelope_report(snx_envelope_t *envelope,
     const snx_report_t *report, int64_t now_us);
 
 int snx_report_empty(const snx_report_t *report);
+
+
+/* One deflate state, reused. */
+
+typedef struct {
+    z_stream   z;
+    unsigned   ready:1;
+} snx_gzip_t;
+
+
+/* SNX_OK or SNX_NOMEM. */
+snx_rc_t snx_gzip_init(snx_gzip_t *gzip);
+void snx_gzip_done(snx_gzip_t *gzip);
+
+/*
+ * Compresses in to out.  SNX_OK with *len set, or SNX_TOO_BIG: it does not
+ * fit in cap bytes.
+ */
+snx_rc_t snx_gzip(snx_gzip_t *gzip, snx_str_t in, void *out, size_t cap,
+    size_t *len);
 
 
 #endif /* SNX_ENVELOPE_H_INCLUDED */

@@ -34,8 +34,8 @@ snx_job_new(snx_deliver_t *deliver, snx_dest_t *dest)
 
 
 /*
- * Compresses what is worth it; *gzip tells.  While the queue fills up with
- * transactions what is short is time.
+ * Compresses what is worth it; *gzip tells.  A transaction takes three times
+ * as long with it: while the queue fills up with them, what is short is time.
  */
 
 static snx_str_t
@@ -55,7 +55,8 @@ snx_job_pack(snx_deliver_t *deliver, uint16_t kind,
     }
 
     if (deliver->conf->gzip && body.len > SNX_GZIP_MIN
-        && snx_gzip(&deliver->gzip, body, deliver->packed, body.len, &len)
+        && snx_gzip(&deliver->gzip, body, deliver->packed,
+                    sizeof(deliver->packed), &len)
            == SNX_OK)
     {
         *gzip = 1;

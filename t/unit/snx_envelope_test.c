@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Envelopes: the header, framing, client reports.  With "dump" and one
+ * Envelopes: the header, framing, client reports, gzip.  With "dump" and one
  * of "rich", "least", "hostile" it writes that envelope instead, for readers
  * of others to judge.
  */
@@ -19,6 +19,7 @@ static void test_trace(void);
 static void test_begun(void);
 static void test_items(void);
 static void test_report(void);
+static void test_gzip(void);
 static int dump(const char *what);
 
 
@@ -52,6 +53,7 @@ main(int argc, char **argv)
     test_begun();
     test_items();
     test_report();
+    test_gzip();
 
     return tap_done();
 }
@@ -343,6 +345,74 @@ test_report(void)
     is_int(snx_envelope_report(&envelope, &report, UTIL_TIME_US), SNX_TOO_BIG,
            "no room");
     is_int(envelope.len, len, "leaves the envelope as it was");
+}
+
+
+/* Whether packed is gzip and holds plain. */
+
+static int
+unpacks(const char *packed, size_t len, snx_str_t plain)
+{
+    int        same;
+    z_stream   z;
+
+    static unsigned char  text[65536];
+
+    memset(&z, 0, sizeof(z));
+    (void) inflateInit2(&z, 15 + 16);
+
+    z.next_in = (unsigned char *) (uintptr_t) packed;
+    z.avail_in = (unsigned) len;
+    z.next_out = text;
+    z.avail_out = sizeof(text);
+
+    same = inflate(&z, Z_FINISH) == Z_STREAM_END && z.avail_in == 0
+           && z.total_out == plain.len
+           && memcmp(text, plain.data, plain.len) == 0;
+
+    (void) inflateEnd(&z);
+
+    return same;
+}
+
+
+static void
+test_gzip(void)
+{
+    int         n;
+    char        packed[65536];
+    size_t      len;
+    snx_rc_t    rc;
+    snx_gzip_t  gzip;
+
+    read_rich();
+    (void) begin(&fields);
+    (void) snx_encode_event(&encode, &fields, 0, json, sizeof(json), &len);
+    (void) snx_envelope_item(&envelope, "event", json, len);
+
+    memset(&gzip, 0, sizeof(gzip));
+    is_int(snx_gzip(&gzip, written(), packed, sizeof(packed), &len),
+           SNX_TOO_BIG, "not before it is ready");
+
+    is_int(snx_gzip_init(&gzip), SNX_OK, "a deflate state");
+
+    for (n = 0; n < 3; n++) {
+        rc = snx_gzip(&gzip, written(), packed, sizeof(packed), &len);
+
+        is_int(rc, SNX_OK, "compressed");
+        ok(len < envelope.len * 6 / 10, "from %zu to %zu", envelope.len, len);
+        ok(unpacks(packed, len, written()), "and back");
+
+        rc = snx_gzip(&gzip, written(), packed, len - 1, &len);
+        is_int(rc, SNX_TOO_BIG, "not with one byte less");
+
+        envelope.len -= 500;
+    }
+
+    snx_gzip_done(&gzip);
+    snx_gzip_done(&gzip);
+    is_int(snx_gzip(&gzip, written(), packed, sizeof(packed), &len),
+           SNX_TOO_BIG, "not after its end");
 }
 
 
