@@ -176,6 +176,7 @@ sub play {
     is($t->threads($worker), 2, 'no thread is left over');
 
     $rogue->well();
+    wait_for(sub { $t->status()->{queue}{records} == 0 });
     $t->stop();
 
     check($_) for @cases;
