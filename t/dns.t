@@ -131,7 +131,8 @@ cmp_ok(time() - $begun, '<', deadline($END), 'reload: old workers leave');
 
 for my $signal (qw/ QUIT TERM INT /) {
     http_get('/16/') for 1 .. 3;
-    cmp_ok($t->stop($signal), '<', deadline($END), "$signal: nginx ends in time");
+    cmp_ok($t->stop($signal), '<', deadline($END),
+           "$signal: nginx ends in time");
     is($t->log_lines(qr/exited on signal/), 0, "$signal: by itself");
     $t->run();
 }

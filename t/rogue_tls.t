@@ -166,7 +166,9 @@ sub play {
     }
 
     $cpu = $t->sender_cpu($worker) - $cpu;
-    cmp_ok($cpu, '<', 0.4 * ($ENV{TEST_NGINX_SLOW} || 1),
+    # a proxy's headers are read byte by byte, 300 KB of them
+
+    cmp_ok($cpu, '<', 0.1 * @cases * ($ENV{TEST_NGINX_SLOW} || 1),
            'the sender does not spin');
     diag(sprintf 'the sender used %.2f s', $cpu);
 
@@ -174,6 +176,7 @@ sub play {
     is($t->threads($worker), 2, 'no thread is left over');
 
     $rogue->well();
+    wait_for(sub { $t->status()->{queue}{records} == 0 });
     $t->stop();
 
     check($_) for @cases;

@@ -39,6 +39,7 @@
 #define HTTP_FLOOD             "flood"     /* a body without end */
 #define HTTP_HEADERS           "headers"   /* headers without end */
 #define HTTP_HALF              "half"      /* 200, but half of the body */
+#define HTTP_HELLO             "hello"     /* TLS, at once, without end */
 
 #define HTTP_OK                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -53,7 +54,7 @@ typedef struct {
 
 typedef struct {
     int               fd;              /* -1: free */
-    int               busy;            /* flooding */
+    int               busy;            /* flooding, with what */
     size_t            len;
     char              buf[HTTP_REQUEST_MAX];
 } http_connection_t;
@@ -255,8 +256,9 @@ http_request(http_t *http, http_connection_t *c)
 static void
 http_serve(http_t *http, http_connection_t *c)
 {
-    int      delay_ms;
-    ssize_t  n;
+    int             delay_ms;
+    ssize_t         n;
+    struct timeval  tv;
 
     n = recv(c->fd, c->buf + c->len, sizeof(c->buf) - 1 - c->len, 0);
 
@@ -269,11 +271,19 @@ http_serve(http_t *http, http_connection_t *c)
 
     (void) pthread_mutex_lock(&http->lock);
     delay_ms = http->delay_ms;
+
+    if (strcmp(http->steps[http->step], HTTP_HELLO) == 0) {
+        c->busy = 3;
+        tv.tv_sec = 1;
+        tv.tv_usec = 0;
+        (void) setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+    }
+
     (void) pthread_mutex_unlock(&http->lock);
 
     http_sleep(delay_ms);
 
-    while (http_request(http, c)) {
+    while (c->busy != 3 && http_request(http, c)) {
         /* void */
     }
 }
@@ -313,7 +323,23 @@ http_accept(http_t *http)
 static void
 http_flood(http_connection_t *c)
 {
+    int          i;
     static char  body[8192];
+
+    if (c->busy == 3) {
+
+        /* HelloRequest, which a client reads and forgets */
+
+        for (i = 0; i + 9 <= (int) sizeof(body); i += 9) {
+            memcpy(body + i, "\x16\x03\x03\0\x04\0\0\0\0", 9);
+        }
+
+        if (send(c->fd, body, (size_t) i, MSG_NOSIGNAL) != i) {
+            http_drop(c);
+        }
+
+        return;
+    }
 
     if (c->busy == 1) {
         memset(body, 'x', sizeof(body) - 1);
