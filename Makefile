@@ -144,9 +144,8 @@ check:
 chaos: all
 	nice t/chaos
 
-faults:
-	t/build-static faulty
-	t/faults
+faults: all
+	nice t/faults
 
 fuzz:
 	t/setup check
@@ -177,7 +176,7 @@ help:
 	@echo 'make asan       all tests with AddressSanitizer and UBSan'
 	@echo 'make tsan       the unit tests with ThreadSanitizer'
 	@echo 'make chaos      ten minutes of everything at once, then the books'
-	@echo 'make faults     no memory for the module, at random'
+	@echo 'make faults     no memory, at each call in turn and at random'
 	@echo 'make fuzz       the fuzzers, FUZZ_TIME seconds each (30)'
 	@echo 'make bench      what the module costs'
 	@echo 'make budgets    what it may cost: met or missed'
