@@ -55,10 +55,16 @@ calls=1 0
 
 fn=(2)
 0 40
+cfn=(4) memset
+calls=1 0
+0 58
 +1 2
 
+fn=(4)
+0 58
+
 fn=(3) _int_mallocator
-0 816
+0 758
 
 totals: 1000
 END
