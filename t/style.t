@@ -135,6 +135,10 @@ sub c_wrong {
         $blank = 0;
     }
 
+    # a module built --with-compat alone loads into an nginx with TLS
+    push @wrong, "$file: NGX_HTTP_SSL without NGX_COMPAT"
+        if $text =~ /^#if.*NGX_HTTP_SSL(?!.*NGX_COMPAT)/m;
+
     push @wrong, map { "$file: $_" } braces($text);
 
     return @wrong;
