@@ -138,6 +138,16 @@ sub heap {
 }
 
 
+# The runs that were timed.
+
+sub timed {
+    my ($report) = @_;
+
+    return grep { @{$_->{results}[0]{cycles}} || @{$_->{results}[0]{paced}} }
+           @{$report->{runs}};
+}
+
+
 sub timings {
     my ($report) = @_;
     my ($cpu) = grep { $_->{results}[-2]{name} eq 'sampled' }
@@ -287,6 +297,12 @@ sub show {
         $_->[4] ? "($_->[4])" : '' for @judged;
 
     printf "\n%d of %d budgets missed\n", $missed, scalar @judged;
+
+    my ($foreign) = sort { $b <=> $a } map { $_->{foreign} } timed($report);
+
+    printf "other work took %.0f %% of the CPUs: only instructions, memory"
+        . " and counts\nare worth something\n", 100 * $foreign
+        if $foreign > 0.05;
 
     return $missed ? 1 : 0;
 }
