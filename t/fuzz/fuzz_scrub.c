@@ -142,7 +142,11 @@ check(const plant_t *plant, const snx_scrub_t *conf, snx_str_t in, size_t cap)
 
     again = plant->scrub(conf, snx_str(a, whole), b, sizeof(b));
 
-    if (!fuzz_same(snx_str(a, whole), snx_str(b, again))) {
+    /* what was a URL may be none when its scheme is filtered */
+
+    if (!fuzz_same(snx_str(a, whole), snx_str(b, again))
+        && !fuzz_has(snx_str(a, whole), SNX_FILTERED "//"))
+    {
         fuzz_fail("the same when filtered again", snx_str(a, whole), b,
                   again);
     }
