@@ -185,6 +185,19 @@ fuzz_begins(snx_str_t s, snx_str_t with)
 }
 
 
+/* JSON has no control character as it is, though some parsers take them. */
+
+static FUZZ_UNUSED int
+fuzz_escaped(snx_str_t s)
+{
+    size_t  i;
+
+    for (i = 0; i < s.len && s.data[i] >= ' '; i++) { /* void */ }
+
+    return i == s.len;
+}
+
+
 /* Whether s is a part of whole, or empty. */
 
 static FUZZ_UNUSED int

@@ -116,7 +116,9 @@ encode(snx_str_t record)
         return;
     }
 
-    if (rc != SNX_OK || !snx_text_valid(snx_str(json, len))) {
+    if (rc != SNX_OK || !snx_text_valid(snx_str(json, len))
+        || !fuzz_escaped(snx_str(json, len)))
+    {
         fail("event", json, rc == SNX_OK ? len : 0);
     }
 
@@ -225,7 +227,8 @@ transaction(void)
     const snx_spans_t  *spans;
 
     if (snx_encode_transaction(&state, &index_of, 0, json, sizeof(json), &len)
-        != SNX_OK || !snx_text_valid(snx_str(json, len)))
+        != SNX_OK || !snx_text_valid(snx_str(json, len))
+        || !fuzz_escaped(snx_str(json, len)))
     {
         fail("transaction", "", 0);
     }

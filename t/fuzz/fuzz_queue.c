@@ -78,6 +78,7 @@ static void kill_one(fuzz_queue_t *q, uint32_t who);
 static fuzz_record_t **first(fuzz_queue_t *q, const fuzz_record_t *r);
 static void damage(fuzz_queue_t *q, fuzz_in_t *in);
 static void damage_any(fuzz_queue_t *q, fuzz_in_t *in);
+static void damage_well(fuzz_queue_t *q, uint64_t word);
 static void end(fuzz_queue_t *q);
 static int alive(uint32_t pid, uint64_t start_ticks, void *data);
 
@@ -486,7 +487,12 @@ damage_any(fuzz_queue_t *q, fuzz_in_t *in)
         at = (snx_queue_header_size(SNX_SEGMENTS_MIN_N)
               + at % SNX_SEGMENTS_MIN_N * SNX_SEGMENT_SIZE) / 8
              + at / SNX_SEGMENTS_MIN_N % 40;
-        n = 1;
+        n = n % 4 == 2 ? 2 : 1;
+    }
+
+    if (n % 4 == 2) {
+        damage_well(q, word);
+        return;
     }
 
     for ( /* void */ ; n != 0 && at < q->len / 8; n--, at++) {
@@ -500,6 +506,28 @@ damage_any(fuzz_queue_t *q, fuzz_in_t *in)
     if (snx_queue_count(q->queue) > SNX_SEGMENTS_MIN_N) {
         q->queue->nsegments = SNX_SEGMENTS_MIN_N;
         q->queue->nsegments_check = ~(uint32_t) SNX_SEGMENTS_MIN_N;
+    }
+}
+
+
+/* A mark, or the head of the first record, which only its length betrays. */
+
+static void
+damage_well(fuzz_queue_t *q, uint64_t word)
+{
+    uint32_t        epoch;
+    snx_segment_t  *segment;
+
+    segment = snx_queue_segment(q->queue, word >> 60 & 7);
+    epoch = snx_epoch(atomic_load(&segment->state));
+
+    if (word >> 63) {
+        atomic_store(&segment->tail, snx_word(epoch, (uint32_t) word));
+    }
+
+    if (word >> 59 & 1) {
+        atomic_store(&snx_segment_record(segment, 0)->head,
+                     snx_rechead(epoch, 1, (uint32_t) (word >> 32 & 0x3ffff)));
     }
 }
 

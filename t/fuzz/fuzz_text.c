@@ -160,6 +160,7 @@ check_json(snx_str_t in, snx_str_t all, size_t max)
 
     require(snx_json_end(&json, &len) == SNX_OK && len <= cap, "JSON");
     require(snx_text_valid(snx_str(out, len)), "in UTF-8");
+    require(fuzz_escaped(snx_str(out, len)), "escaped");
 
     tree = cJSON_ParseWithLength(out, len);
     require(tree != NULL, "that can be read");
