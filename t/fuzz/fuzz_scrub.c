@@ -5,7 +5,8 @@
  * libFuzzer: the filter on any bytes.  The first byte chooses a place for a
  * planted secret, the fourth divides the rest into what stands before and
  * behind it.  Holds: nothing of the secret comes out, filtering twice is
- * filtering once (or for text thrice is twice), and a smaller buffer gets the beginning of the same text.
+ * filtering once (for text and URLs thrice is twice), and a smaller buffer
+ * gets the beginning of the same text.
  */
 
 
@@ -126,7 +127,8 @@ check(const plant_t *plant, const snx_scrub_t *conf, snx_str_t in, size_t cap)
     size_t                whole, part, again, third;
     unsigned char        *small;
 
-    static unsigned char  a[FUZZ_OUT_MAX], b[FUZZ_OUT_MAX], c[FUZZ_OUT_MAX];
+    static unsigned char  a[FUZZ_OUT_MAX], b[FUZZ_OUT_MAX];
+    static unsigned char  c[FUZZ_OUT_MAX];
 
     whole = plant->scrub(conf, in, a, sizeof(a));
 
