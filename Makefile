@@ -67,6 +67,8 @@ $(module): $(build)/dynamic/Makefile FORCE
 SAN =
 san_asan = -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -O1
+# for t/fuzz/run, with CC=clang
+san_fuzz = $(san_asan) -fsanitize=fuzzer-no-link
 # fences are unknown to ThreadSanitizer; gcc warns of each
 san_tsan = -fsanitize=thread -O1 $(if $(findstring clang,$(CC)),,-Wno-tsan)
 
@@ -94,6 +96,21 @@ $(unit)/%_test: t/unit/%_test.c $(unit)/libsnx.a $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE= $(unit_cflags) -o $@ $< \
 	    $$(sed -n 's:^/\* LDFLAGS\: \(.*\) \*/$$:\1:p' $<) \
+	    $(unit)/libsnx.a $(unit_libs)
+
+
+# The fuzzers' harnesses: with SAN=fuzz for libFuzzer, else as programs that
+# run each file they are given once, for t/fuzz.t.
+
+fuzz_tests = $(patsubst t/fuzz/%.c,$(unit)/%,$(wildcard t/fuzz/fuzz_*.c))
+
+fuzz-build: $(fuzz_tests)
+
+$(unit)/fuzz_%: t/fuzz/fuzz_%.c t/fuzz/replay.c t/fuzz/fuzz.h \
+    $(unit)/libsnx.a $(wildcard t/unit/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE= $(unit_cflags) -o $@ $< \
+	    $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer,t/fuzz/replay.c) \
 	    $(unit)/libsnx.a $(unit_libs)
 
 
@@ -189,7 +206,8 @@ help:
 
 FORCE:
 
-.PHONY: all unit-build test unit asan tsan check chaos faults fuzz bench budgets
-.PHONY: install clean help FORCE build/bench/sender build/bench/load
+.PHONY: all unit-build fuzz-build test unit asan tsan check chaos faults fuzz
+.PHONY: bench budgets install clean help FORCE
+.PHONY: build/bench/sender build/bench/load
 .SECONDARY:
 .DELETE_ON_ERROR:

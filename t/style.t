@@ -30,7 +30,7 @@ my %rooms = (
 my %open = ('src/nginx' => [ 'snx_sender.h' ]);
 
 my @c = sort grep { -f }
-        glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/bench/*.[ch]';
+        glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch] t/bench/*.[ch]';
 my @scripts = sort grep { -f && is_text($_) }
               glob '.ci/* config t/* t/lib/* t/lib/*/* t/e2e/* t/bench/*'
                    . ' t/bench/lib/*/* t/fuzz/* t/unit/*';

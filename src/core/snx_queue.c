@@ -25,7 +25,7 @@ static snx_rc_t snx_queue_visit(snx_queue_t *queue,
     uint32_t *lost);
 static int snx_queue_claim(const snx_walk_t *w, const snx_walk_rec_t *r,
     uint32_t pid, snx_queue_rec_t *rec);
-static snx_rc_t snx_queue_break(const snx_walk_t *w, uint32_t *lost);
+static snx_rc_t snx_queue_break(snx_walk_t *w, uint32_t *lost);
 
 
 snx_rc_t
@@ -250,15 +250,18 @@ snx_queue_claim(const snx_walk_t *w, const snx_walk_rec_t *r, uint32_t pid,
 
 
 /*
- * The records from the walk's place on are lost.  SNX_INVALID to the one who
- * marks the segment, so that they are counted once, else SNX_DONE.
+ * The records from the first damage on are lost, which may be before the
+ * walk's place: a pass does not look again at what it handed back.
+ * SNX_INVALID to the one who marks the segment, so that they are counted
+ * once, else SNX_DONE.
  */
 
 static snx_rc_t
-snx_queue_break(const snx_walk_t *w, uint32_t *lost)
+snx_queue_break(snx_walk_t *w, uint32_t *lost)
 {
-    uint32_t  records;
-    uint64_t  head, marked;
+    uint32_t        records;
+    uint64_t        head, marked;
+    snx_walk_rec_t  r;
 
     head = atomic_load_explicit(&w->segment->head, memory_order_relaxed);
 
@@ -276,6 +279,10 @@ snx_queue_break(const snx_walk_t *w, uint32_t *lost)
     } while (!atomic_compare_exchange_weak_explicit(&w->segment->head, &head,
                             marked, memory_order_relaxed,
                             memory_order_relaxed));
+
+    snx_walk_begin(w, w->segment, w->epoch);
+
+    while (snx_walk_next(w, &r) == SNX_OK) { /* void */ }
 
     records = snx_mark_records(w->tail);
     *lost = 1;

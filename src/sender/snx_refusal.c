@@ -62,15 +62,17 @@ snx_refusal_read(snx_text_t *words, snx_str_t body)
 }
 
 
-/* Sentry may name the key that it does not know. */
+/* Sentry may name the key that it does not know; a key may be "*". */
 
 static void
 snx_refusal_hide(char *text, snx_str_t key)
 {
     char  *p;
 
-    while (key.len != 0
-           && (p = memmem(text, strlen(text), key.data, key.len)) != NULL)
+    for (p = text;
+         key.len != 0
+         && (p = memmem(p, strlen(p), key.data, key.len)) != NULL;
+         p += key.len)
     {
         memset(p, '*', key.len);
     }

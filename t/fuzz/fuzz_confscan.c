@@ -9,21 +9,8 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "snx_confscan.h"
-
-
-#define FUZZ_IN_MAX            8192
-
-#define MARK                   "S3CR3T_x"
-#define MARK_PART              "S3CR"
-
-#define nelts(a)               (sizeof(a) / sizeof((a)[0]))
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 static void check(const snx_conf_t *conf);
@@ -31,22 +18,21 @@ static void check_statement(const snx_conf_t *conf, uint32_t i);
 static void check_shown(snx_conf_filter_t *filter, const snx_conf_t *conf,
     uint32_t i);
 static uint32_t lines(const unsigned char *p, size_t len);
-static void require(int holds, const char *what);
 
 
 static const char *const  plants[] = {
     "",
-    "\nproxy_set_header Authorization " MARK ";\n",
-    "\nproxy_set_header\n  X-Api-Key\n  \"" MARK "\"\n;\n",
-    "\nset $token '" MARK "';\n",
-    "\nauth_basic_user_file /" MARK ";\n",
-    "\nssl_password_file " MARK ";\n",
-    "\nreturn 200 \"password=" MARK "\";\n",
-    "\nproxy_pass http://u:" MARK "@h/;\n",
-    "\nif ($http_x_token = " MARK ") {\n",
-    "\n# key " MARK "\n",
-    "\n;\nmap $a $session {\n default " MARK ";\n " MARK "a b;\n}\n",
-    "\nacme " MARK ";\n"
+    "\nproxy_set_header Authorization " FUZZ_MARK ";\n",
+    "\nproxy_set_header\n  X-Api-Key\n  \"" FUZZ_MARK "\"\n;\n",
+    "\nset $token '" FUZZ_MARK "';\n",
+    "\nauth_basic_user_file /" FUZZ_MARK ";\n",
+    "\nssl_password_file " FUZZ_MARK ";\n",
+    "\nreturn 200 \"password=" FUZZ_MARK "\";\n",
+    "\nproxy_pass http://u:" FUZZ_MARK "@h/;\n",
+    "\nif ($http_x_token = " FUZZ_MARK ") {\n",
+    "\n# key " FUZZ_MARK "\n",
+    "\n;\nmap $a $session {\n default " FUZZ_MARK ";\n " FUZZ_MARK "a b;\n}\n",
+    "\nacme " FUZZ_MARK ";\n"
 };
 
 
@@ -58,32 +44,23 @@ static const snx_str_t  terms[] = {
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t                       n, before;
     snx_conf_t                   conf;
-    const char                  *plant;
 
-    static unsigned char         buf[FUZZ_IN_MAX];
     static snx_conf_statement_t  list[FUZZ_IN_MAX + 1];
 
     if (size < 2 || size > FUZZ_IN_MAX - 128
-        || memmem(data, size, MARK_PART, strlen(MARK_PART)) != NULL)
+        || fuzz_has(snx_str(data, size), FUZZ_MARK_PART))
     {
         return 0;
     }
 
-    plant = plants[data[0] % nelts(plants)];
-    n = strlen(plant);
-    before = (size - 2) * data[1] / 255;
-
-    memcpy(buf, data + 2, before);
-    memcpy(buf + before, plant, n);
-    memcpy(buf + before + n, data + 2 + before, size - 2 - before);
-
-    conf.text = snx_str(buf, size - 2 + n);
+    conf.text = fuzz_plant(snx_str(data + 2, size - 2),
+                           plants[data[0] % nelts(plants)], data[1]);
     conf.list = list;
 
     snx_confscan_read(&conf);
     check(&conf);
+    fuzz_free(conf.text);
 
     return 0;
 }
@@ -159,7 +136,8 @@ check_statement(const snx_conf_t *conf, uint32_t i)
 static void
 check_shown(snx_conf_filter_t *filter, const snx_conf_t *conf, uint32_t i)
 {
-    size_t                       n, j, column;
+    size_t                       n, j, column, cap;
+    unsigned char               *small;
     const snx_conf_statement_t  *st;
 
     static unsigned char         out[(FUZZ_IN_MAX + 1)
@@ -171,7 +149,16 @@ check_shown(snx_conf_filter_t *filter, const snx_conf_t *conf, uint32_t i)
 
     require(lines(out, n) == lines(conf->text.data + st->begin,
                                    st->end - st->begin), "as many lines");
-    require(memmem(out, n, MARK_PART, strlen(MARK_PART)) == NULL, "no secret");
+    require(!fuzz_has(snx_str(out, n), FUZZ_MARK_PART), "no secret");
+
+    if (i < 8) {
+        cap = n * (i + 1) / 8;
+        small = fuzz_memory(cap);
+        j = snx_confshow_statement(filter, conf, i, small, cap);
+        require(j <= cap && !fuzz_has(snx_str(small, j), FUZZ_MARK_PART),
+                "no secret in the beginning");
+        free(small);
+    }
 
     for (j = 0, column = 0; j < n; j++) {
         column = (out[j] == '\n') ? 0 : column + 1;
@@ -182,7 +169,7 @@ check_shown(snx_conf_filter_t *filter, const snx_conf_t *conf, uint32_t i)
         n = snx_confshow_title(filter, conf, i, out, SNX_CONF_TITLE_MAX);
 
         require(n <= SNX_CONF_TITLE_MAX, "a short title");
-        require(memmem(out, n, MARK_PART, strlen(MARK_PART)) == NULL,
+        require(!fuzz_has(snx_str(out, n), FUZZ_MARK_PART),
                 "no secret in the title");
     }
 }
@@ -199,14 +186,4 @@ lines(const unsigned char *p, size_t len)
     }
 
     return n;
-}
-
-
-static void
-require(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
 }

@@ -10,24 +10,19 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include <cjson/cJSON.h>
 
+#include "fuzz.h"
 #include "snx_encode.h"
 #include "snx_envelope.h"
 #include "snx_text.h"
-
-
-#define FUZZ_IN_MAX            8192
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "snx_trail.h"
 
 
 static void encode(snx_str_t record);
 static void transaction(void);
+static void check_event(const cJSON *event);
+static void check_length(const cJSON *event, const char *name, size_t max);
 static void fail(const char *what, const char *text, size_t len);
 static size_t fields(const uint8_t *data, size_t size, unsigned char *out);
 
@@ -41,8 +36,9 @@ static char          body[SNX_ENCODE_MAX + 32768];
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t         len;
-    unsigned char  record[SNX_RECORD_MAX];
+    snx_str_t             record;
+
+    static unsigned char  buf[SNX_RECORD_MAX];
 
     if (size > FUZZ_IN_MAX) {
         return 0;
@@ -52,8 +48,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     encode(snx_str(data, size));
 
-    len = fields(data, size, record);
-    encode(snx_str(record, len));
+    record = fuzz_copy(snx_str(buf, fields(data, size, buf)));
+    encode(record);
+    fuzz_free(record);
 
     return 0;
 }
@@ -119,7 +116,9 @@ encode(snx_str_t record)
         return;
     }
 
-    if (rc != SNX_OK || !snx_text_valid(snx_str(json, len))) {
+    if (rc != SNX_OK || !snx_text_valid(snx_str(json, len))
+        || !fuzz_escaped(snx_str(json, len)))
+    {
         fail("event", json, rc == SNX_OK ? len : 0);
     }
 
@@ -129,6 +128,7 @@ encode(snx_str_t record)
         fail("JSON", json, len);
     }
 
+    check_event(tree);
     cJSON_Delete(tree);
 
     meta.now_us = 0;
@@ -165,6 +165,56 @@ encode(snx_str_t record)
 }
 
 
+/* Sentry's limits, in what every record may have. */
+
+static void
+check_event(const cJSON *event)
+{
+    int           n;
+    const cJSON  *tag, *list;
+
+    check_length(event, "event_id", 32);
+    check_length(event, "transaction", SNX_NAME_MAX);
+    check_length(event, "platform", 5);
+
+    require(strlen(cJSON_GetStringValue(cJSON_GetObjectItem(event,
+                                                            "event_id")))
+            == 32, "an id");
+
+    n = 0;
+
+    cJSON_ArrayForEach(tag, cJSON_GetObjectItem(event, "tags")) {
+        require(strlen(tag->string) <= SNX_TAG_KEY_MAX
+                && cJSON_IsString(tag)
+                && strlen(tag->valuestring) <= SNX_TAG_VALUE_MAX, "a tag");
+        n++;
+    }
+
+    require(n <= SNX_TAGS_MAX_N + 16, "few tags");
+
+    list = cJSON_GetObjectItem(event, "fingerprint");
+    require(cJSON_GetArraySize(list) <= SNX_FINGERPRINT_MAX_N + 2,
+            "a short fingerprint");
+
+    list = cJSON_GetObjectItem(cJSON_GetObjectItem(event, "breadcrumbs"),
+                               "values");
+    require(cJSON_GetArraySize(list) <= SNX_TRAIL_MAX_N, "few breadcrumbs");
+}
+
+
+static void
+check_length(const cJSON *event, const char *name, size_t max)
+{
+    const cJSON  *item;
+
+    item = cJSON_GetObjectItem(event, name);
+
+    require(item == NULL
+            || (cJSON_IsString(item) && strlen(item->valuestring) <= max),
+            name);
+}
+
+
 /* The same record as a transaction: its spans lie in each other. */
 
 static void
@@ -177,7 +227,8 @@ transaction(void)
     const snx_spans_t  *spans;
 
     if (snx_encode_transaction(&state, &index_of, 0, json, sizeof(json), &len)
-        != SNX_OK || !snx_text_valid(snx_str(json, len)))
+        != SNX_OK || !snx_text_valid(snx_str(json, len))
+        || !fuzz_escaped(snx_str(json, len)))
     {
         fail("transaction", "", 0);
     }
@@ -188,6 +239,7 @@ transaction(void)
         fail("JSON", json, len);
     }
 
+    check_event(tree);
     cJSON_Delete(tree);
 
     spans = &state.spans;

@@ -19,6 +19,7 @@ static void test_stale(void);
 static void test_damage(void);
 static void test_damaged_seq(void);
 static void test_damaged_owner(void);
+static void test_damaged_behind(void);
 
 
 static snx_rc_t next(snx_queue_t *queue, snx_queue_cursor_t *cursor,
@@ -36,6 +37,7 @@ main(void)
     test_damage();
     test_damaged_seq();
     test_damaged_owner();
+    test_damaged_behind();
 
     return tap_done();
 }
@@ -419,6 +421,51 @@ test_damaged_owner(void)
 
     list = util_drain(queue, 9);
     ok(list->n == 1 && list->id[0] == 7, "and leaves what is not its own");
+
+    util_queue_free(queue, SEGMENTS);
+}
+
+
+/* A pass comes to damage: what it handed back before is damaged as well. */
+
+static void
+test_damaged_behind(void)
+{
+    uint32_t            i, lost;
+    snx_lane_t          lane;
+    snx_queue_t        *queue;
+    snx_queue_rec_t     rec;
+    snx_queue_cursor_t  cursor;
+
+    queue = util_queue(SEGMENTS, 7);
+    snx_lane_open(&lane, queue, 1, 1);
+
+    for (i = 1; i <= 5; i++) {
+        (void) util_put(&lane, SNX_LANE_ERRORS, 1, i, 100);
+    }
+
+    memset(&cursor, 0, sizeof(cursor));
+
+    for (i = 1; i <= 3; i++) {
+        (void) next(queue, &cursor, 9, &rec);
+
+        if (i == 1) {
+            snx_queue_done(&rec);
+
+        } else {
+            snx_queue_release(&rec, 0);
+        }
+    }
+
+    memset(lane.open[SNX_LANE_ERRORS].segment->data + 116, 0x5a, 500);
+
+    is_int(snx_queue_next(queue, SNX_LANE_ERRORS, &cursor, 9, &rec, &lost),
+           SNX_INVALID, "damage");
+    is_int(lost, 4, "all from the first damage on are lost");
+
+    snx_lane_close(&lane);
+    (void) snx_queue_sweep(queue, util_all_alive, NULL);
+    ok(util_all_free(queue), "and nothing is left of them");
 
     util_queue_free(queue, SEGMENTS);
 }

@@ -14,6 +14,7 @@
 
 
 static void test_words(void);
+static void test_key(void);
 static void test_bounds(void);
 
 
@@ -21,6 +22,7 @@ int
 main(void)
 {
     test_words();
+    test_key();
     test_bounds();
 
     return tap_done();
@@ -81,6 +83,25 @@ test_words(void)
         refusal(tests[i].body, strlen(tests[i].body), tests[i].header, out);
         is_str(snx_cstr(out), tests[i].expected, tests[i].body);
     }
+}
+
+
+/* Whatever it is made of. */
+
+static void
+test_key(void)
+{
+    char          out[SNX_REFUSAL_MAX + 1];
+    snx_answer_t  answer;
+
+    memset(&answer, 0, sizeof(answer));
+    answer.reason = "a*b**c aaa";
+
+    snx_refusal_text(&answer, snx_cstr("*"), out);
+    is_str(snx_cstr(out), "a*b**c aaa", "a key that looks like what hides it");
+
+    snx_refusal_text(&answer, snx_cstr("aa"), out);
+    is_str(snx_cstr(out), "a*b**c **a", "a key that follows itself");
 }
 
 
