@@ -372,6 +372,7 @@ ngx_sentry_transaction_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     /* no location has an odd address */
 
     key = (uint64_t) (uintptr_t) &event->conf->scrub | 1;
+    hash = 0;
 
     if (memo && snx_memo_get(memo, key, in, &out, &hash) == SNX_OK) {
         snx_rec_pair(rec, SNX_F_HEADER, snx_str("User-Agent", 10), out);
