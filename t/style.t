@@ -30,10 +30,11 @@ my %rooms = (
 my %open = ('src/nginx' => [ 'snx_sender.h' ]);
 
 my @c = sort grep { -f }
-        glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/bench/*.c';
+        glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/fuzz/*/*.[ch]'
+             . ' t/bench/*.c';
 my @scripts = sort grep { -f && is_text($_) }
               glob '.ci/* config t/* t/lib/* t/lib/*/* t/e2e/* t/bench/*'
-                   . ' t/fuzz/* t/unit/*';
+                   . ' t/fuzz/* t/fuzz/nginx/* t/unit/*';
 
 @scripts = grep { !/\.(?:c|h|json|md)$/ } @scripts;
 

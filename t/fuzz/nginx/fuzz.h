@@ -82,6 +82,12 @@ typedef enum {
 /* Prints, keeps what was sent lately, and aborts. */
 void fuzz_die(const char *what, const void *data, size_t len);
 
+
+/* setup.c */
+
+/* nginx.conf in dir, its ports chosen: HTTP/1, PROXY protocol, HTTP/2. */
+void setup_conf(const char *dir, unsigned ports[3]);
+
 /* A socket that listens at a port of 127.0.0.1 (*port set). */
 int fuzz_listen(unsigned *port);
 
@@ -89,7 +95,7 @@ int fuzz_listen(unsigned *port);
 /* peers.c: all without waiting */
 
 /* Opens upstreams; unix sockets in dir. */
-void peers_init(const char *dir, unsigned *app, unsigned *dead);
+void peers_init(const char *dir, unsigned *app);
 void peers_begin(const fuzz_input_t *input, unsigned port);
 
 /* Upstreams take, read, answer; 1 when something moved. */

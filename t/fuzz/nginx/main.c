@@ -49,7 +49,6 @@ snx_rc_t __real_snx_lane_put(snx_lane_t *lane, snx_lane_class_t class,
 snx_rc_t __wrap_snx_lane_put(snx_lane_t *lane, snx_lane_class_t class,
     uint16_t kind, const void *p, size_t len);
 
-static void configure(void);
 static int one(const uint8_t *data, size_t size);
 static int parse(fuzz_input_t *input, const uint8_t *data, size_t size);
 static void settle(void);
@@ -63,7 +62,7 @@ static int books(void);
 
 static int           fuzz_argc;
 static char        **fuzz_argv;
-static char          dir[] = "/tmp/ngx_sentry_fuzz_XXXXXX";
+static char          dir[64] = "/tmp/ngx_sentry_fuzz_XXXXXX";
 static unsigned      ports[3];         /* HTTP/1, PROXY, HTTP/2 */
 static ngx_msec_t    skew;             /* of nginx's clock */
 static int           nevents;
@@ -82,6 +81,7 @@ static struct {
 int
 __wrap_main(int argc, char **argv)
 {
+    const char  *given;
     static char  conf[] = "nginx.conf", log[] = "start.log", nginx[] = "nginx";
     static char  flag_p[] = "-p", flag_c[] = "-c", flag_e[] = "-e";
     static char *args[] = { nginx, flag_p, dir, flag_c, conf, flag_e, log,
@@ -91,136 +91,20 @@ __wrap_main(int argc, char **argv)
     fuzz_argv = argv;
     terminal = dup(STDERR_FILENO);
 
-    if (mkdtemp(dir) == NULL) {
-        fuzz_die("no directory", dir, sizeof(dir) - 1);
+    /* short: there will be unix sockets in it */
+
+    given = getenv("FUZZ_NGINX_DIR");
+
+    if (given && strlen(given) < sizeof(dir)) {
+        (void) strcpy(dir, given);
+
+    } else if (mkdtemp(dir) == NULL) {
+        fuzz_die("no directory", dir, strlen(dir));
     }
 
-    configure();
+    setup_conf(dir, ports);
 
     return __real_main(7, args);
-}
-
-
-/* A port that is free now. */
-
-static unsigned
-free_port(void)
-{
-    unsigned  port;
-
-    (void) close(fuzz_listen(&port));
-
-    return port;
-}
-
-
-int
-fuzz_listen(unsigned *port)
-{
-    int                 fd, one_flag;
-    socklen_t           len;
-    struct sockaddr_in  sin;
-
-    ngx_memzero(&sin, sizeof(sin));
-    sin.sin_family = AF_INET;
-    sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    len = sizeof(sin);
-    one_flag = 1;
-
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd == -1
-        || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one_flag,
-                      sizeof(one_flag)) != 0
-        || bind(fd, (struct sockaddr *) &sin, sizeof(sin)) != 0
-        || listen(fd, 64) != 0
-        || getsockname(fd, (struct sockaddr *) &sin, &len) != 0)
-    {
-        fuzz_die("no port", "", 0);
-    }
-
-    *port = ntohs(sin.sin_port);
-
-    return fd;
-}
-
-
-/* t/fuzz/nginx/nginx.conf behind our own definitions. */
-
-static void
-configure(void)
-{
-    FILE         *in, *out;
-    char          line[512], path[512], *at;
-    size_t        i;
-    unsigned      app, dead, sentry;
-    const char   *value;
-    struct {
-        const char  *name;
-        char         value[64];
-    } vars[] = {
-        { "@DIR@", "" }, { "@HTTP@", "" }, { "@PROXY@", "" },
-        { "@HTTP2@", "" }, { "@APP@", "" }, { "@DEAD@", "" },
-        { "@SENTRY@", "" }
-    };
-
-    peers_init(dir, &app, &dead);
-    sentry = receiver_start();
-
-    for (i = 0; i < 3; i++) {
-        ports[i] = free_port();
-        (void) snprintf(vars[i + 1].value, 64, "%u", ports[i]);
-    }
-
-    (void) snprintf(vars[0].value, 64, "%s", dir);
-    (void) snprintf(vars[4].value, 64, "%u", app);
-    (void) snprintf(vars[5].value, 64, "%u", dead);
-    (void) snprintf(vars[6].value, 64, "%u", sentry);
-
-    value = getenv("FUZZ_NGINX_CONF");
-    in = fopen(value ? value : "t/fuzz/nginx/nginx.conf", "r");
-    (void) snprintf(path, sizeof(path), "%s/nginx.conf", dir);
-    out = fopen(path, "w");
-
-    if (in == NULL || out == NULL) {
-        fuzz_die("no configuration", path, strlen(path));
-    }
-
-    while (fgets(line, sizeof(line), in)) {
-
-        for (value = line; (at = strchr(value, '@')) != NULL; /* void */ ) {
-
-            (void) fwrite(value, 1, (size_t) (at - value), out);
-
-            for (i = 0; i < 7; i++) {
-                if (strncmp(at, vars[i].name, strlen(vars[i].name)) == 0) {
-                    break;
-                }
-            }
-
-            (void) fputs(i < 7 ? vars[i].value : "@", out);
-            value = at + (i < 7 ? strlen(vars[i].name) : 1);
-        }
-
-        (void) fputs(value, out);
-    }
-
-    (void) fclose(in);
-    (void) fclose(out);
-
-    (void) snprintf(path, sizeof(path), "%s/html", dir);
-    (void) mkdir(path, 0755);
-    (void) snprintf(path, sizeof(path), "%s/html/page.html", dir);
-    out = fopen(path, "w");
-
-    if (out == NULL) {
-        fuzz_die("no page", path, strlen(path));
-    }
-
-    (void) fputs("<html>A<!--#include virtual=\"/app/1?$args\" -->B"
-                 "<!--#include virtual=\"/boom/1\" -->C"
-                 "<!--#echo var=\"http_user_agent\" --></html>\n", out);
-    (void) fclose(out);
 }
 
 
@@ -487,7 +371,7 @@ fuzz_die(const char *what, const void *data, size_t len)
 
     fprintf(stderr, "fuzz: %s, %zu bytes after %lu inputs: ", what, len, runs);
     (void) fwrite(data, 1, len, stderr);
-    fprintf(stderr, "\nfuzz: left in %s\n", dir);
+    fprintf(stderr, "\n");
 
     out = getenv("FUZZ_NGINX_RECENT");
 

@@ -59,11 +59,9 @@ static upstream_t          *last;      /* that has answered */
 
 
 void
-peers_init(const char *dir, unsigned *app, unsigned *dead)
+peers_init(const char *dir, unsigned *app)
 {
     int                 fd, i;
-    socklen_t           len;
-    struct sockaddr_in  sin;
     struct sockaddr_un  sun;
     static const char  *const names[] = { "app", "socket", "fastcgi", "grpc" };
 
@@ -89,22 +87,6 @@ peers_init(const char *dir, unsigned *app, unsigned *dead)
     for (i = 0; i < UPSTREAMS_MAX_N; i++) {
         upstreams[i].fd = -1;
     }
-
-    /* bound, never listening: refuses */
-
-    memset(&sin, 0, sizeof(sin));
-    sin.sin_family = AF_INET;
-    sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    len = sizeof(sin);
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd == -1 || bind(fd, (struct sockaddr *) &sin, sizeof(sin)) != 0
-        || getsockname(fd, (struct sockaddr *) &sin, &len) != 0)
-    {
-        fuzz_die("dead port", "", 0);
-    }
-
-    *dead = ntohs(sin.sin_port);
 }
 
 
