@@ -166,7 +166,7 @@ ngx_sentry_baggage_begin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
         return NGX_DECLINED;
     }
 
-    p = ngx_pnalloc(r->pool, head->len);
+    p = ngx_sentry_room_alloc(r, head->len);
     if (p == NULL) {
         return NGX_DECLINED;
     }

@@ -474,7 +474,8 @@ ngx_sentry_conf_constants(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
 
     ngx_memcpy(conf->constants.data, buf, len);
 
-    conf->hide_agent = snx_scrub_header(&conf->scrub, snx_cstr("User-Agent"));
+    conf->hide_agent = snx_scrub_header(&conf->scrub,
+                                        snx_cstr("User-Agent")) != 0;
 
     return NGX_OK;
 }

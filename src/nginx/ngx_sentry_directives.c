@@ -187,8 +187,9 @@ ngx_sentry_set_capture(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         } else {
             from = ngx_sentry_status_code(value[i].data,
-                                          dash - value[i].data);
-            to = ngx_sentry_status_code(dash + 1, last - dash - 1);
+                                          (size_t) (dash - value[i].data));
+            to = ngx_sentry_status_code(dash + 1,
+                                        (size_t) (last - dash - 1));
         }
 
         if (from == NGX_ERROR || to == NGX_ERROR || from > to) {

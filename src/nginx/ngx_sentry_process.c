@@ -35,7 +35,7 @@ struct ngx_sentry_worker_s {
     uint64_t                 overflow;     /* losses that were told */
     uint64_t                 overflow_ms;  /* not to be told before */
     unsigned                 sick:1;       /* no thread could be started */
-    unsigned char            buf[SNX_PAYLOAD_MAX];
+    _Alignas(8) u_char       buf[SNX_PAYLOAD_MAX];
 };
 
 
@@ -203,6 +203,13 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
         }
 
         if (snx_sender_running(worker->sender)) {
+
+            if (snx_sender_watch(worker->sender) == SNX_DONE) {
+                ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                              "sentry: the sender was kept busy by an answer "
+                              "without end, its connections were closed");
+            }
+
             ngx_sentry_process_overflow(worker);
             ngx_sentry_notes_drain(worker, worker->conf);
             ngx_sentry_pressure_check(worker->conf->shm);
@@ -453,7 +460,10 @@ ngx_sentry_process_memo(void)
 void
 ngx_sentry_process_record(ngx_sentry_worker_t *worker, snx_rec_writer_t *rec)
 {
+    /* it is aligned and large enough */
+
     snx_rec_begin(rec, worker->buf, sizeof(worker->buf));
+    (void) snx_rec_facts(rec);
 }
 
 
@@ -462,7 +472,6 @@ ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
     snx_kind_t kind, snx_rec_writer_t *rec)
 {
     size_t            len;
-    snx_rc_t          rc;
     snx_category_t    category;
     snx_lane_class_t  class;
 
@@ -471,24 +480,9 @@ ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
 
     len = snx_rec_end(rec);
 
-    if (project) {
-        atomic_fetch_add_explicit(&project->counters.captured[category], 1,
-                                  memory_order_relaxed);
-    }
-
-    rc = snx_lane_put(&worker->lane, class, (uint16_t) kind, rec->start, len);
-
-    if (rc == SNX_OK) {
-        return NGX_OK;
-    }
-
-    if (project) {
-        snx_project_lose(project, rc == SNX_FULL ? SNX_LOST_QUEUE_OVERFLOW
-                                                 : SNX_LOST_INTERNAL,
-                         category, 1);
-    }
-
-    return NGX_DECLINED;
+    return snx_project_put(project, category, &worker->lane, class,
+                           (uint16_t) kind, rec->start, len)
+           == SNX_OK ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -499,6 +493,7 @@ ngx_sentry_process_limited(snx_project_t *project, snx_category_t category)
 
     if (project == NULL
         || (ngx_sentry_worker && ngx_sentry_worker->conf->spotlight.len)
+        || !snx_limits_any(&project->limits, category)
         || snx_limits_left(&project->limits, category, snx_process_now_ms())
            == 0)
     {

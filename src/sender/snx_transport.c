@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "snx_slot.h"
+#include "snx_sockets.h"
 
 
 #define SNX_TRANSPORT_KEEP_MAX    65536    /* body memory kept by a slot */
@@ -20,6 +21,7 @@ struct snx_transport_s {
     CURLM                 *multi;
     snx_transport_conf_t   conf;
     uint32_t               inflight[SNX_POOLS_N];
+    snx_sockets_t          sockets;
     snx_slot_t             slots[SNX_TRANSPORT_SLOTS_N];
 };
 
@@ -72,6 +74,8 @@ snx_transport_create(const snx_transport_conf_t *conf, const char **why)
         return NULL;
     }
 
+    snx_sockets_init(&transport->sockets);
+
     (void) curl_multi_setopt(transport->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
                              (long) SNX_TRANSPORT_HOST_N);
     (void) curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS,
@@ -108,6 +112,7 @@ snx_transport_destroy(snx_transport_t *transport)
 
     (void) curl_multi_cleanup(transport->multi);
 
+    snx_sockets_done(&transport->sockets);
     free(transport);
 }
 
@@ -259,6 +264,10 @@ snx_transport_post(snx_transport_t *transport, snx_pool_t pool,
 
     if (slot->easy == NULL) {
         slot->easy = snx_slot_easy(slot, &transport->conf);
+
+        if (slot->easy != NULL) {
+            snx_sockets_use(&transport->sockets, slot->easy);
+        }
     }
 
     snx_slot_reset(slot);
@@ -310,7 +319,8 @@ snx_transport_run(snx_transport_t *transport, uint32_t wait_ms)
  */
 
 static void
-snx_transport_answer(snx_slot_t *slot, CURLcode code, snx_answer_t *answer)
+snx_transport_answer(const snx_transport_t *transport, snx_slot_t *slot,
+    CURLcode code, snx_answer_t *answer)
 {
     long         status, version;
     curl_off_t   total_us;
@@ -336,7 +346,7 @@ snx_transport_answer(snx_slot_t *slot, CURLcode code, snx_answer_t *answer)
     answer->reason = slot->reason;
     answer->body = snx_slot_said(slot);
 
-    if (status == 407) {
+    if (status == 407 && transport->conf.proxy != NULL) {
 
         /* a proxy's word: Sentry has not seen the envelope */
 
@@ -382,7 +392,7 @@ snx_transport_next(snx_transport_t *transport, snx_answer_t *answer)
     (void) curl_multi_remove_handle(transport->multi, slot->easy);
     slot->state = SNX_SLOT_ENDED;
 
-    snx_transport_answer(slot, code, answer);
+    snx_transport_answer(transport, slot, code, answer);
 
     return 1;
 }
@@ -408,6 +418,13 @@ snx_transport_cancel(snx_transport_t *transport, snx_pool_t pool,
     }
 
     return 0;
+}
+
+
+snx_rc_t
+snx_transport_cut(snx_transport_t *transport)
+{
+    return snx_sockets_cut(&transport->sockets);
 }
 
 

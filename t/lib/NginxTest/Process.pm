@@ -7,11 +7,33 @@ package NginxTest::Process;
 use warnings;
 use strict;
 
+use POSIX ();
+
+
 sub threads {
     my ($self, $pid) = @_;
     my @tasks = glob "/proc/$pid/task/[0-9]*";
 
     return scalar @tasks;
+}
+
+
+# Seconds of CPU that the sender's thread in the process has used, and those
+# that look up names for it; by whole clock ticks.
+
+sub sender_cpu {
+    my ($self, $pid) = @_;
+    my $ticks = 0;
+
+    for my $task (glob "/proc/$pid/task/[0-9]*") {
+        next if $self->read_file("$task/comm") ne "ngx-sentry\n";
+
+        my @fields = split / /, $self->read_file("$task/stat") =~ s/.*\) //sr;
+
+        $ticks += ($fields[11] // 0) + ($fields[12] // 0);
+    }
+
+    return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
 
