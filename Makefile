@@ -158,8 +158,21 @@ check:
 	$(MAKE) --no-print-directory all
 	t/check
 
+# CHAOS_TIME: seconds, ten minutes if not said
+
+CHAOS_TIME = 600
+
 chaos: all
-	nice t/chaos
+	t/setup chaos
+	nice t/chaos --seconds=$(CHAOS_TIME)
+
+chaos-asan:
+	t/setup asan chaos
+	t/build-static asan
+	TEST_NGINX_BINARY=$(build)/asan/nginx TEST_NGINX_MODULE= \
+	    TEST_UNIT_SAN=asan TEST_NGINX_SLOW=3 \
+	    TEST_ASAN_OPTIONS=quarantine_size_mb=16 \
+	    nice t/chaos --seconds=$(CHAOS_TIME)
 
 faults: all
 	nice t/faults
@@ -167,6 +180,10 @@ faults: all
 fuzz:
 	t/setup check
 	t/fuzz/run
+
+fuzz-nginx:
+	t/setup asan check
+	nice t/fuzz/nginx/run
 
 bench:
 	t/setup bench
@@ -193,8 +210,10 @@ help:
 	@echo 'make asan       all tests with AddressSanitizer and UBSan'
 	@echo 'make tsan       the unit tests with ThreadSanitizer'
 	@echo 'make chaos      ten minutes of everything at once, then the books'
+	@echo 'make chaos-asan the same with AddressSanitizer and UBSan'
 	@echo 'make faults     no memory, at each call in turn and at random'
 	@echo 'make fuzz       the fuzzers, FUZZ_TIME seconds each (30)'
+	@echo 'make fuzz-nginx nginx as a whole under the fuzzer'
 	@echo 'make bench      what the module costs'
 	@echo 'make budgets    what it may cost: met or missed'
 	@echo 'make install    into DESTDIR and MODULES_DIR'
@@ -206,8 +225,8 @@ help:
 
 FORCE:
 
-.PHONY: all unit-build fuzz-build test unit asan tsan check chaos faults fuzz
-.PHONY: bench budgets install clean help FORCE
+.PHONY: all unit-build fuzz-build test unit asan tsan check chaos chaos-asan
+.PHONY: faults fuzz fuzz-nginx bench budgets install clean help FORCE
 .PHONY: build/bench/sender build/bench/load
 .SECONDARY:
 .DELETE_ON_ERROR:

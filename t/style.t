@@ -30,10 +30,11 @@ my %rooms = (
 my %open = ('src/nginx' => [ 'snx_sender.h' ]);
 
 my @c = sort grep { -f }
-        glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch] t/bench/*.[ch]';
+        glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch] t/fuzz/*/*.[ch]'
+             . ' t/bench/*.[ch]';
 my @scripts = sort grep { -f && is_text($_) }
               glob '.ci/* config t/* t/lib/* t/lib/*/* t/e2e/* t/bench/*'
-                   . ' t/bench/lib/*/* t/fuzz/* t/unit/*';
+                   . ' t/bench/lib/*/* t/fuzz/* t/fuzz/nginx/* t/unit/*';
 
 @scripts = grep { !/\.(?:c|h|json|md)$/ } @scripts;
 

@@ -193,6 +193,7 @@ ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     /* no location and no list of terms has such an address */
 
     key = (uint64_t) (uintptr_t) &event->conf->scrub | 2;
+    hash = 0;
 
     if (memo && snx_memo_get(memo, key, in, ngx_sentry_none, &out, &hash)
                 == SNX_OK)

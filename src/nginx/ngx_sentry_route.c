@@ -253,6 +253,8 @@ ngx_sentry_route_builtin(ngx_http_request_t *r)
     target = ngx_sentry_request_target(r);
     memo = ngx_sentry_process_memo();
 
+    hash = 0;
+
     /* no location has the address 3 */
 
     if (memo && snx_memo_get(memo, 3, target, ngx_sentry_none, &out, &hash)

@@ -395,6 +395,7 @@ ngx_sentry_transaction_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     /* no location has an odd address */
 
     key = (uint64_t) (uintptr_t) &event->conf->scrub | 1;
+    hash = 0;
 
     if (memo && snx_memo_get(memo, key, in, ngx_sentry_none, &out, &hash)
                 == SNX_OK)

@@ -18,21 +18,24 @@ use NginxTest::Upstream;
 
 our @EXPORT = qw/ clients upstream_flaps upstream_upgrades upstream_trickles /;
 
+our $SECRET = 'chaoticPassword';   # of all that clients know
+
 # what a client asks for; %d makes it one of many
 my @URIS = ('/ok/%d', '/ok/%d', '/boom/%d', '/app/%d', '/app/%d?q=%%0d%%0aX:1',
     '/gone/%d', '/limited/%d', '/redirect/%d', '/auth/%d', '/mirror/%d',
     '/ssi/page.html?%d', '/named/%d', '/error/%d', '/big', '/pii/%d?token=s',
-    '/health', '/up/%d', '/%%00%%ff/%d', '/ignored/%d', '/fixed/%d');
+    '/health', "/up/%d?token=$SECRET", '/%%00%%ff/%d', '/ignored/%d',
+    '/fixed/%d');
 
 my $TRACE = '771a43a4192642f0b136d5159a501700';
 
 my $port;       # of HTTP/1.1; the next one speaks HTTP/2
 
 
-# { name => code }.
+# { name => code }; upload is a file.
 
 sub clients {
-    my ($http, $http2) = @_;
+    my ($http, $http2, $upload) = @_;
 
     $port = $http;
 
@@ -47,6 +50,10 @@ sub clients {
         garbage => _loop(\&_garbage),
         websocket => _loop(\&_websocket),
         http2 => _loop(sub { _h2load($http2, '') }),
+        http2_upload => _loop(sub {
+            _h2load($http2, '', "-d $upload -H "
+                    . "'content-type: application/x-www-form-urlencoded'");
+        }),
         http2_abort => _loop(sub {
             _h2load($http2, 'timeout -s KILL ' . (0.05 + rand 0.5));
         }),
@@ -86,6 +93,9 @@ sub _request {
                    . ('', '-0', '-1', '-x')[rand 4] if rand() < 0.3;
     push @headers, 'baggage: ' . ('a=b', "sentry-trace_id=$TRACE",
                                   'x' x rand 5000)[rand 3] if rand() < 0.3;
+    push @headers, "Authorization: Bearer $SECRET",
+        "Cookie: session=$SECRET; a=b", "Referer: http://a/?token=$SECRET"
+        if rand() < 0.3;
     push @headers, 'Connection: close' if $last;
 
     return join "\r\n", 'GET ' . _uri() . ' HTTP/1.1', @headers, '', '';
@@ -129,7 +139,8 @@ sub _pipelining {
 sub _upload {
     my $s = _connect();
     my $body = ('{"password":"x","n":' . 'x' x rand 300_000,
-                'a=b&token=c&' x rand 200, "\0\xff" x rand 2000, '')[rand 4];
+                qq({"password":"$SECRET","n":1}), "password=$SECRET&a=b",
+                'a=b&token=c&' x rand 200, "\0\xff" x rand 2000, '')[rand 6];
     my $type = ('application/json', 'application/x-www-form-urlencoded',
                 'multipart/form-data; boundary=x')[rand 3];
 
@@ -239,12 +250,14 @@ sub _websocket {
 
 
 sub _h2load {
-    my ($port, $timeout) = @_;
+    my ($port, $timeout, $more) = @_;
     my @uris = map { 'http://127.0.0.1:' . $port . _uri() } 1 .. 10;
 
     local $SIG{PIPE} = 'DEFAULT';
+    $more //= '';
+
     system "exec >/dev/null 2>&1; $timeout h2load -n 200 -c 3 -m 10 -T 2 -N 2 "
-           . join ' ', map { "'$_'" } @uris;
+           . "$more " . join ' ', map { "'$_'" } @uris;
 }
 
 
