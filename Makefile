@@ -130,6 +130,11 @@ tsan:
 	$(MAKE) --no-print-directory unit-build SAN=tsan
 	TEST_UNIT_SAN=tsan prove t/unit.t
 
+valgrind:
+	t/setup bench
+	$(MAKE) --no-print-directory unit-build
+	TEST_UNIT_VALGRIND=1 prove t/unit.t
+
 check:
 	t/setup check
 	$(MAKE) --no-print-directory all
@@ -165,6 +170,7 @@ help:
 	@echo 'make check      style, warnings of gcc and clang, static analysis'
 	@echo 'make asan       all tests with AddressSanitizer and UBSan'
 	@echo 'make tsan       the unit tests with ThreadSanitizer'
+	@echo 'make valgrind   the unit tests under memcheck'
 	@echo 'make chaos      ten minutes of everything at once, then the books'
 	@echo 'make faults     no memory for the module, at random'
 	@echo 'make fuzz       the fuzzers, FUZZ_TIME seconds each (30)'
@@ -178,7 +184,7 @@ help:
 
 FORCE:
 
-.PHONY: all unit-build test unit asan tsan check chaos faults fuzz bench install
+.PHONY: all unit-build test unit asan tsan valgrind check chaos faults fuzz bench install
 .PHONY: clean help FORCE build/bench/sender
 .SECONDARY:
 .DELETE_ON_ERROR:

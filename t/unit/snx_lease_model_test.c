@@ -255,6 +255,10 @@ main(void)
           end_leaving, 0, MODEL_ALL, 2, 0 },
     };
 
+    if (model_skips()) {
+        return 0;
+    }
+
     for (i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
         model_check(&scenarios[i]);
     }
