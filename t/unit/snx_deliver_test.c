@@ -16,6 +16,7 @@
 
 static void test_refused(void);
 static void test_statuses(void);
+static void test_all_statuses(void);
 static void test_strange_answers(void);
 static void test_retry(void);
 static void test_attempts(void);
@@ -30,6 +31,7 @@ main(void)
 {
     test_refused();
     test_statuses();
+    test_all_statuses();
     test_strange_answers();
     test_retry();
     test_attempts();
@@ -118,8 +120,8 @@ test_statuses(void)
     } tests[] = {
         { 200, SNX_LOST_N }, { 202, SNX_LOST_N }, { 302, SNX_LOST_SEND_ERROR },
         { 400, SNX_LOST_SEND_ERROR }, { 401, SNX_LOST_SEND_ERROR },
-        { 413, SNX_LOST_SEND_ERROR }, { 429, SNX_LOST_RATE_LIMITED },
-        { 503, SNX_LOST_SEND_ERROR }
+        { 407, SNX_LOST_SEND_ERROR }, { 413, SNX_LOST_SEND_ERROR },
+        { 429, SNX_LOST_RATE_LIMITED }, { 503, SNX_LOST_SEND_ERROR }
     };
 
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
@@ -144,6 +146,62 @@ test_statuses(void)
         is_int(room.project[0]->counters.retries, 0, "no retry");
         close_with(http, "after it");
     }
+}
+
+
+/* Each of them but 429, which would hold the others back. */
+
+static void
+test_all_statuses(void)
+{
+    int          status, taken, refused, wrong, last;
+    http_t      *http;
+    const char  *steps[2];
+
+    static char  step[600][64];
+
+    http = open_with(HTTP_OK);
+    room.conf.flush_ms = 1;
+    (void) room_start(&room);
+
+    taken = 0;
+    refused = 0;
+    wrong = 0;
+    last = 0;
+    steps[1] = NULL;
+
+    for (status = 200; status < 600; status++) {
+
+        if (status == 429) {
+            continue;
+        }
+
+        (void) snprintf(step[status], sizeof(step[status]),
+                        "HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n", status);
+        steps[0] = step[status];
+        http_script(http, steps);
+
+        taken += status < 300;
+        refused += status >= 300;
+
+        (void) room_put(&room, 0, 1);
+        room_wait(&room, room_pending(&room) == 0);
+
+        if (room_delivered(&room, 0) != (uint64_t) taken
+            || room_lost(&room, 0, SNX_LOST_SEND_ERROR) != (uint64_t) refused)
+        {
+            wrong++;
+            last = status;
+        }
+    }
+
+    is_int(wrong, 0, "each status is final");
+    is_int(last, 0, "and the last one that is not");
+    is_int(taken, 100, "2xx is a delivery");
+    is_int(refused, 299, "all else is none");
+    is_int(room.project[0]->counters.retries, 0, "nothing is tried again");
+
+    close_with(http, "after all of them");
 }
 
 
