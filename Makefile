@@ -153,6 +153,11 @@ tsan:
 	$(MAKE) --no-print-directory unit-build SAN=tsan
 	TEST_UNIT_SAN=tsan prove t/unit.t
 
+valgrind:
+	t/setup bench
+	$(MAKE) --no-print-directory unit-build
+	TEST_UNIT_VALGRIND=1 prove t/unit.t
+
 check:
 	t/setup check
 	$(MAKE) --no-print-directory all
@@ -209,6 +214,7 @@ help:
 	@echo 'make check      style, warnings of gcc and clang, static analysis'
 	@echo 'make asan       all tests with AddressSanitizer and UBSan'
 	@echo 'make tsan       the unit tests with ThreadSanitizer'
+	@echo 'make valgrind   the unit tests under memcheck'
 	@echo 'make chaos      ten minutes of everything at once, then the books'
 	@echo 'make chaos-asan the same with AddressSanitizer and UBSan'
 	@echo 'make faults     no memory, at each call in turn and at random'
@@ -225,8 +231,8 @@ help:
 
 FORCE:
 
-.PHONY: all unit-build fuzz-build test unit asan tsan check chaos chaos-asan
-.PHONY: faults fuzz fuzz-nginx bench budgets install clean help FORCE
+.PHONY: all unit-build fuzz-build test unit asan tsan valgrind check chaos
+.PHONY: chaos-asan faults fuzz fuzz-nginx bench budgets install clean help FORCE
 .PHONY: build/bench/sender build/bench/load
 .SECONDARY:
 .DELETE_ON_ERROR:

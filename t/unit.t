@@ -3,7 +3,8 @@
 # Copyright (C) ngx_sentry authors
 #
 # Builds and runs the unit tests, one program per file in t/unit.  With
-# TEST_UNIT_SAN=asan or tsan under a sanitizer.
+# TEST_UNIT_SAN=asan or tsan under a sanitizer, with TEST_UNIT_VALGRIND=1
+# under valgrind's memcheck.
 
 use warnings;
 use strict;
@@ -32,6 +33,13 @@ mkdir 'build';
 open my $lock, '>', 'build/unit.lock' or die "build/unit.lock: $!\n";
 flock($lock, LOCK_EX) or die "build/unit.lock: $!\n";
 
+# what is left behind in a killed child is no leak
+my $under = $ENV{TEST_UNIT_VALGRIND}
+    ? 'valgrind -q --leak-check=full --show-leak-kinds=definite,indirect'
+      . ' --errors-for-leak-kinds=definite,indirect --error-exitcode=99'
+      . ' --child-silent-after-fork=yes --fair-sched=yes'
+    : '';
+
 my $built = `make -s unit-build SAN=$san 2>&1`;
 my $failed = $?;
 
@@ -45,10 +53,10 @@ run($_) for @tests;
 
 sub run {
     my ($name) = @_;
-    my ($ok, $failed, $plan, $seconds, $skip) = (0, 0, -1, 300);
+    my ($ok, $failed, $plan, $seconds, $skip) = (0, 0, -1, $under ? 900 : 300);
     my $out = Test::More->builder()->output();
 
-    open my $test, '-|', "timeout $seconds $dir/$name 2>&1"
+    open my $test, '-|', "timeout $seconds $under $dir/$name 2>&1"
         or die "$dir/$name: $!\n";
 
     while (my $line = <$test>) {
@@ -59,7 +67,7 @@ sub run {
 
         print $out "    $line";
         diag($line =~ s/\n//r)
-            if $line =~ /^not ok|^#   |Sanitizer|^ {4}\#\d|runtime error/;
+            if $line =~ /^not ok|^#   |Sanitizer|^ {4}\#\d|runtime error|^==\d/;
     }
 
     close $test;

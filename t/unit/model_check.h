@@ -17,6 +17,36 @@
 #include <time.h>
 
 
+/* Stacks are switched under the feet of whoever instruments the code. */
+
+#ifndef __has_feature
+#define __has_feature(x)       0
+#endif
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)             \
+    || __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define MODEL_SKIP             "not with a sanitizer"
+#else
+#define MODEL_SKIP             getenv("TEST_UNIT_VALGRIND") != NULL           \
+                               ? "not with valgrind" : NULL
+#endif
+
+
+static int
+model_skips(void)
+{
+    const char  *why;
+
+    why = MODEL_SKIP;
+
+    if (why != NULL) {
+        printf("1..0 # SKIP coroutines: %s\n", why);
+    }
+
+    return why != NULL;
+}
+
+
 static double
 model_seconds(void)
 {

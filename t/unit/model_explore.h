@@ -133,6 +133,7 @@ model_begin(const model_scenario_t *scenario)
         memset(&model.task[i].fenced, 0, sizeof(model_view_t));
         memcpy(model.task[i].here, model.task[i].base, sizeof(jmp_buf));
         model.task[i].history = 0;
+        model.task[i].begun = 0;
         model.task[i].dead = 0;
         model.task[i].ended = i >= scenario->tasks;
     }

@@ -85,6 +85,7 @@ typedef struct {
     model_view_t   pending;        /* what an acquire fence takes over */
     model_view_t   fenced;         /* as of the last release fence */
     uint64_t       history;        /* hash of all it did and read */
+    int            begun;
     int            ended;
     int            dead;
 } model_task_t;
@@ -246,7 +247,9 @@ model_check_state(int moment)
                                           | (unsigned) model.kills << 16
                                           | (unsigned) model.preemptions);
 
-    if (model.scenario->preemptions < MODEL_ALL) {
+    /* who goes on: at a choice it matters only where the others cost more */
+
+    if (moment != 0 || model.scenario->preemptions < MODEL_ALL) {
         state = model_mix(state, (uint64_t) model.current + 1);
     }
 
@@ -303,6 +306,14 @@ model_step(void)
     int       ways[2 * MODEL_TASKS_N];
 
     self = (unsigned) model.current;
+
+    /* who was chosen to begin goes on to its first step without a choice */
+
+    if (!model.task[self].begun) {
+        model.task[self].begun = 1;
+        return;
+    }
+
     n = 0;
     ways[n++] = (int) self;
 

@@ -31,9 +31,8 @@ sub echo_start {
     $t->run_daemon(sub {
         while (1) {
             my $s = $listener->accept() or next;
-            my $seen = $protocols{$protocol}->($s, \%opt);
 
-            _record($opt{record}, $seen) if $opt{record} && defined $seen;
+            $protocols{$protocol}->($s, $opt{record});
             close $s;
         }
     });
@@ -65,8 +64,12 @@ sub echo_recorded {
 }
 
 
+# Before the answer goes: who waits for that finds it recorded.
+
 sub _record {
     my ($name, $seen) = @_;
+
+    return if !defined $name;
 
     open my $file, '>>', $name or die "$name: $!\n";
     syswrite $file, "$seen\0";
@@ -95,7 +98,7 @@ sub _take {
 
 
 sub _http {
-    my ($s) = @_;
+    my ($s, $record) = @_;
     my $request = NginxTest::Upstream::_request($s) // return;
     my ($head) = split /\r\n\r\n/, $request;
     my ($line, @headers) = split /\r\n/, $head;
@@ -103,11 +106,10 @@ sub _http {
                                                  @headers;
     my ($status, $more) = _answer($seen);
 
+    _record($record, $seen);
     syswrite $s, "HTTP/1.1 $status Told\r\nContent-Type: text/plain\r\n"
         . "${more}Content-Length: " . length($seen)
         . "\r\nConnection: close\r\n\r\n$seen";
-
-    return $seen;
 }
 
 
@@ -131,7 +133,7 @@ sub _cgi {
 
 
 sub _scgi {
-    my ($s) = @_;
+    my ($s, $record) = @_;
     my ($length, $c) = ('', '');
 
     $length .= $c while defined($c = _take($s, 1)) && $c ne ':';
@@ -139,25 +141,23 @@ sub _scgi {
     my $vars = _take($s, $length + 1) // return;
     my ($seen, $answer) = _cgi(split /\0/, substr $vars, 0, -1);
 
+    _record($record, $seen);
     syswrite $s, $answer;
-
-    return $seen;
 }
 
 
 sub _uwsgi {
-    my ($s) = @_;
+    my ($s, $record) = @_;
     my ($size) = unpack 'xvx', _take($s, 4) // return;
     my ($seen, $answer) = _cgi(unpack '(v/a)*', _take($s, $size) // '');
 
+    _record($record, $seen);
     syswrite $s, $answer;
-
-    return $seen;
 }
 
 
 sub _fastcgi {
-    my ($s) = @_;
+    my ($s, $record) = @_;
     my ($params, @vars) = ('');
 
     while (1) {
@@ -181,10 +181,9 @@ sub _fastcgi {
 
     my ($seen, $answer) = _cgi(@vars);
 
+    _record($record, $seen);
     syswrite $s, pack('C C n n C x a*', 1, 6, 1, length $answer, 0, $answer)
         . pack('C C n n x2', 1, 6, 1, 0) . pack('C C n n x2 x8', 1, 3, 1, 8);
-
-    return $seen;
 }
 
 
