@@ -159,8 +159,13 @@ $tx = only(sub {
     $kept = $s;
 }, 'TLS');
 
-took($tx, 'TLS handshake', 250, 1600, 'TLS');
-cmp_ok(span_ms($tx), '>=', 280, 'TLS: begins with the connection');
+SKIP: {
+    skip('this nginx does not know when a connection came', 2)
+        if $t->nginx_version() < 1019010;
+
+    took($tx, 'TLS handshake', 250, 1600, 'TLS');
+    cmp_ok(span_ms($tx), '>=', 280, 'TLS: begins with the connection');
+}
 
 $tx = only(sub {
     print $kept sprintf $get, 2;

@@ -491,12 +491,15 @@ ngx_sentry_transaction_mark(snx_moment_t moment, int64_t time_us,
 }
 
 
-/* When the connection came, if this is its first request and it spoke TLS. */
+/*
+ * When the connection came, if this is its first request and it spoke TLS;
+ * nginx older than 1.19.10 does not know.
+ */
 
 static int64_t
 ngx_sentry_transaction_accept(ngx_http_request_t *r)
 {
-#if (NGX_HTTP_SSL || NGX_COMPAT)
+#if ((NGX_HTTP_SSL || NGX_COMPAT) && nginx_version >= 1019010)
     int64_t            accept, start;
     ngx_connection_t  *c;
 

@@ -56,8 +56,9 @@ sub _globals_http {
     my ($self) = @_;
 
     return "access_log off;\n" . join '', map {
-        $self->lacks("http_$_") ? '' : "${_}_temp_path $self->{dir}/${_}_temp;\n"
-    } qw/ client_body proxy fastcgi uwsgi scgi /;
+        "${_}_temp_path $self->{dir}/${_}_temp;\n"
+    } grep { !$self->lacks("http_$_") } qw/ client_body proxy fastcgi uwsgi
+                                            scgi /;
 }
 
 
