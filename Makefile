@@ -97,9 +97,15 @@ $(unit)/%_test: t/unit/%_test.c $(unit)/libsnx.a $(wildcard t/unit/*.h)
 	    $(unit)/libsnx.a $(unit_libs)
 
 
-# The sender alone, for t/bench/sender.
+# The sender alone, the load and the cheap receiver of t/bench.
 
-build/bench/sender: $(build)/bench/sender
+build/bench/sender: $(build)/bench/sender $(build)/bench/sink
+build/bench/load: $(build)/bench/load $(build)/bench/sink
+
+$(build)/bench/load $(build)/bench/sink: $(build)/bench/%: t/bench/%.c \
+    t/bench/load_cpu.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE= -std=gnu11 -g -O2 -Wall -Wextra -Werror -o $@ $<
 
 $(build)/bench/sender: t/bench/sender.c $(unit)/libsnx.a \
     $(wildcard t/unit/*.h)
@@ -151,6 +157,11 @@ bench:
 	$(MAKE) --no-print-directory all
 	t/bench/run
 
+budgets:
+	t/setup bench
+	$(MAKE) --no-print-directory all
+	t/bench/run --budgets
+
 install: all
 	install -D -m 644 $(module) \
 	    $(DESTDIR)$(MODULES_DIR)/ngx_sentry_module.so
@@ -169,6 +180,7 @@ help:
 	@echo 'make faults     no memory for the module, at random'
 	@echo 'make fuzz       the fuzzers, FUZZ_TIME seconds each (30)'
 	@echo 'make bench      what the module costs'
+	@echo 'make budgets    what it may cost: met or missed'
 	@echo 'make install    into DESTDIR and MODULES_DIR'
 	@echo 'make clean      removes build/'
 	@echo
@@ -178,7 +190,7 @@ help:
 
 FORCE:
 
-.PHONY: all unit-build test unit asan tsan check chaos faults fuzz bench install
-.PHONY: clean help FORCE build/bench/sender
+.PHONY: all unit-build test unit asan tsan check chaos faults fuzz bench budgets
+.PHONY: install clean help FORCE build/bench/sender build/bench/load
 .SECONDARY:
 .DELETE_ON_ERROR:

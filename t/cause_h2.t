@@ -17,7 +17,7 @@ use lib 'lib';
 use NginxTest;
 use NginxTest::Streams qw/ http2_streams /;
 
-my $t = NginxTest->new();
+my $t = NginxTest->new()->has('http_v2');
 my (@locations, %want);
 
 # type and what the value must say, by path

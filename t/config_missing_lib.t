@@ -2,8 +2,9 @@
 
 # Copyright (C) ngx_sentry authors
 #
-# A library that is missing is told in one sentence.  The compiler is one that
-# cannot find the header in question; nginx's own auto/feature asks it.
+# A library that is missing is told in one sentence, and so is an nginx that
+# cannot be.  The compiler is one that cannot find the header in question;
+# nginx's own auto/feature asks it.
 
 use warnings;
 use strict;
@@ -36,7 +37,15 @@ my @missing = (
                  . ' pcre2-devel' ],
 );
 
-plan(tests => 2 * @missing + 4);
+my @refused = (
+    [ 'no HTTP', 'HTTP=NO',
+      'nginx must be built with HTTP, not --without-http' ],
+    [ 'Windows', 'NGX_PLATFORM=win32', 'nginx on Windows is not supported' ],
+    [ 'too old', "cd $dir/old",
+      'nginx 1.18.0 or newer is needed, these are the sources of 1.17.10' ],
+);
+
+plan(tests => 2 * @missing + 2 * @refused + 4);
 
 for (@missing) {
     my ($header, $sentence) = @$_;
@@ -44,6 +53,23 @@ for (@missing) {
 
     is($said, "ngx_sentry: $sentence\n", "$header: one sentence");
     is($status, 1, "$header: configure ends");
+}
+
+mkdir "$dir/$_" for qw( old old/src old/src/core );
+symlink "$src/auto", "$dir/old/auto";
+open my $header, '>', "$dir/old/src/core/nginx.h" or die "nginx.h: $!\n";
+print $header <<'EOC';
+#define nginx_version      1017010
+#define NGINX_VERSION      "1.17.10"
+EOC
+close $header;
+
+for (@refused) {
+    my ($name, $setting, $sentence) = @$_;
+    my ($status, $said) = config(compiler('no/such.h'), $setting);
+
+    is($said, "ngx_sentry: $sentence\n", "$name: one sentence");
+    is($status, 1, "$name: configure ends");
 }
 
 my ($status, $said) = config(compiler('no/such.h'));
@@ -93,7 +119,7 @@ EOC
 # What nginx's configure does with an addon; (exit code, standard error).
 
 sub config {
-    my ($cc) = @_;
+    my ($cc, $setting) = (@_, ':');
 
     open my $file, '>', "$dir/configure" or die "$dir/configure: $!\n";
     print $file <<"EOC";
@@ -108,6 +134,7 @@ CC=$cc
 ngx_n= ngx_c=
 ngx_module_link=DYNAMIC
 ngx_addon_dir=$root
+$setting
 . \$ngx_addon_dir/config
 EOC
     close $file;

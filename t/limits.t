@@ -57,6 +57,20 @@ my @cases = (
     [ 'Retry-After of nonsense',
       [ { status => 429, headers => { 'Retry-After' => 'soon' } } ],
       { all => 60 } ],
+    [ 'Retry-After of less than nothing',
+      [ { status => 429, headers => { 'Retry-After' => '-5' } } ],
+      { all => 60 } ],
+    [ 'Retry-After of the past', [ { status => 429, headers => {
+        'Retry-After' => 'Sun, 06 Nov 1994 08:49:37 GMT' } } ], {} ],
+    [ 'Retry-After of the year 9999', [ { status => 429, headers => {
+        'Retry-After' => 'Fri, 31 Dec 9999 23:59:59 GMT' } } ],
+      { all => 86400 } ],
+    [ 'not a number', [ limits('NaN:error:key, inf:error:key, '
+                               . '0x3c:error:key, +60:error:key') ], {} ],
+    [ 'ten thousand categories',
+      [ limits('60:error;' . 'x;' x 10000 . 'span:key') ], { error => 60 } ],
+    [ 'three thousand limits', [ limits('70:error:key, ' . join ', ', map {
+        "60:x$_:key" } 1 .. 3000) ], { error => 70 } ],
 );
 
 my %all = map { $_ => 1 } qw/ error transaction span session log_item

@@ -22,7 +22,7 @@ use NginxTest;
 # workers are to die of the signal itself, not of a report about it
 $ENV{TEST_ASAN_OPTIONS} = 'handle_segv=0';
 
-my $t = NginxTest->new()->has('http_ssl')->plan(47);
+my $t = NginxTest->new()->has(qw/ http_ssl http-cache /)->plan(47);
 
 $t->allow_alerts(qr/process \d+ exited on signal (?:9|11)/,
                  qr/worker_connections are not enough/);

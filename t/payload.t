@@ -15,7 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use NginxTest;
 
-my $t = NginxTest->new();
+my $t = NginxTest->new()->has(qw/ http_ssl http_v2 http-cache /);
 my $app = $t->upstream('answer', status => 500, body => 'boom');
 my $dead = dead_port();
 

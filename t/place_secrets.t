@@ -15,7 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use NginxTest;
 
-my $t = NginxTest->new();
+my $t = NginxTest->new()->has('http_ssl');
 my $n = 0;
 my @secrets;
 

@@ -19,7 +19,7 @@ use NginxTest::Accounts;
 my $NO_DSN = '{"detail":"Sentry DSN is not configured. Set sentry_dsn or'
              . ' SENTRY_DSN before running the test."}';
 
-my $t = NginxTest->new()->plan(70);
+my $t = NginxTest->new()->has('http_v2')->plan(70);
 
 $t->sentry();
 

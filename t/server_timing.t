@@ -15,7 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use NginxTest;
 
-my $t = NginxTest->new();
+my $t = NginxTest->new()->has('http-cache');
 
 my $ids = '771a43a4192642f0b136d5159a501700-a9f442f9330b4e09';
 

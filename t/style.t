@@ -30,10 +30,10 @@ my %rooms = (
 my %open = ('src/nginx' => [ 'snx_sender.h' ]);
 
 my @c = sort grep { -f }
-        glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/bench/*.c';
+        glob '*.c src/*/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/bench/*.[ch]';
 my @scripts = sort grep { -f && is_text($_) }
               glob '.ci/* config t/* t/lib/* t/lib/*/* t/e2e/* t/bench/*'
-                   . ' t/fuzz/* t/unit/*';
+                   . ' t/bench/lib/*/* t/fuzz/* t/unit/*';
 
 @scripts = grep { !/\.(?:c|h|json|md)$/ } @scripts;
 
@@ -134,6 +134,10 @@ sub c_wrong {
         $closed = /^\}$/;
         $blank = 0;
     }
+
+    # a module built --with-compat alone loads into an nginx with TLS
+    push @wrong, "$file: NGX_HTTP_SSL without NGX_COMPAT"
+        if $text =~ /^#if.*NGX_HTTP_SSL(?!.*NGX_COMPAT)/m;
 
     push @wrong, map { "$file: $_" } braces($text);
 

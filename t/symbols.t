@@ -9,6 +9,7 @@
 use warnings;
 use strict;
 
+use File::Basename qw/ dirname /;
 use File::Temp qw/ tempfile /;
 use Test::More;
 
@@ -31,7 +32,7 @@ is_deeply([ grep { /^(?:ngx_sentry_|snx_)/ } map { (split)[-1] }
             `nm -D --undefined-only $module 2>/dev/null` ], [],
           'nothing of its own is missing');
 
-my @objects = glob '../build/dynamic/addon/*/*.o';
+my @objects = glob dirname($module) . '/{dynamic/,}addon/*/*.o';
 my @globals = map { /^\S+ [A-TV-Z] (\S+)$/ ? $1 : () }
               `nm -g --defined-only @objects 2>/dev/null`;
 

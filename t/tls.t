@@ -16,10 +16,10 @@ use lib 'lib';
 use NginxTest;
 use NginxTest::Accounts;
 
-my $t = NginxTest->new()->has('http_ssl', 'http_v2')->plan(43);
+my $t = NginxTest->new()->has('http_ssl', 'http_v2')->plan(55);
 
-# three Sentrys: one as it should be, one with an old certificate, one with
-# somebody else's
+# Sentrys: one as it should be, one with an old certificate, one with somebody
+# else's, one without any, one with that of tomorrow, one with an authority's
 
 $t->sentry(tls => 1);
 
@@ -28,6 +28,8 @@ my %sentry = (
     2 => $t->new_receiver(tls => { not_after => time() - 3600 }),
     3 => $t->new_receiver(tls => { names => [ 'sentry.example.org' ] }),
     4 => $t->new_receiver(),
+    7 => $t->new_receiver(tls => { not_before => time() + 43200 }),
+    8 => $t->new_receiver(tls => { issued => 1 }),
 );
 
 my %dsn = map { $_ => $sentry{$_}->dsn($_) } keys %sentry;
@@ -35,12 +37,12 @@ my $local = $sentry{1}->dsn(5, host => 'localhost');
 my $told = 0;
 
 $t->write_file('all.pem', join '', map {
-    $t->read_file($sentry{$_}->certificate()) } 1 .. 3);
+    $t->read_file($sentry{$_}->certificate()) } 1 .. 3, 7, 8);
 
 $t->conf(
     location => [
         '/1/ { return 503; }',
-        map({ "/$_/ { sentry_dsn $dsn{$_}; return 503; }" } 2, 3),
+        map({ "/$_/ { sentry_dsn $dsn{$_}; return 503; }" } 2, 3, 7, 8),
         "/5/ { sentry_dsn $local; return 503; }",
     ],
 );
@@ -49,19 +51,22 @@ $t->conf(
 # nobody vouches for them
 
 start('');
-http_get("/$_/unknown") for 1, 2;
+http_get("/$_/unknown") for 1, 2, 8;
 refused(1, 'unknown', qr/self.signed certificate/i);
 refused(2, 'unknown', qr/self.signed certificate|expired/i);
+refused(8, 'unknown', qr/unable to get local issuer/);
 $t->stop();
 
 
 # somebody does
 
 start('sentry_ssl_trusted_certificate all.pem;');
-http_get("/$_/trusted") for 1, 2, 3, 5;
+http_get("/$_/trusted") for 1, 2, 3, 5, 7, 8;
 accepted(1, 'trusted');
 accepted(5, 'trusted', $sentry{1});
+accepted(8, 'trusted');
 refused(2, 'trusted', qr/certificate has expired/);
+refused(7, 'trusted', qr/not yet valid/);
 refused(3, 'trusted', qr/does not match|no alternative .* name matches/);
 $t->stop();
 

@@ -15,7 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use NginxTest;
 
-my $t = NginxTest->new();
+my $t = NginxTest->new()->has('http-cache');
 my ($dead, $dead2) = (dead_port(), dead_port());
 my $hang = $t->upstream('hang');
 my $app = $t->upstream('answer', status => 502);

@@ -16,7 +16,7 @@ use lib 'lib';
 use NginxTest;
 use NginxTest::Trace;
 
-my $t = NginxTest->new();
+my $t = NginxTest->new()->has('http-cache');
 my ($dead, $bad) = (dead_port(), $t->upstream('answer', status => 503));
 my $app = $t->upstream('answer', body => 'fine');
 my $slow = $t->upstream('slow', delay => 1, body => 'new',

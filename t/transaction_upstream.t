@@ -16,7 +16,7 @@ use lib 'lib';
 use NginxTest;
 use NginxTest::Trace;
 
-my $t = NginxTest->new()->has(qw/ http_v2 /);
+my $t = NginxTest->new()->has(qw/ http_v2 http-cache /);
 
 # A server that says the same to whoever asks, in whatever protocol; after
 # that it echoes.

@@ -439,7 +439,7 @@ snx_confshow_harmless(snx_str_t word)
 
     for (i = 0; i < word.len && i <= 3; i++) {
         digits += (word.data[i] >= '0' && word.data[i] <= '9');
-        marks += snx_confshow_has(snx_str(&word.data[i], 1), "!=~*()");
+        marks += (snx_confshow_has(snx_str(&word.data[i], 1), "!=~*()") != 0);
     }
 
     return (word.len == 3 && digits == 3)

@@ -62,6 +62,16 @@ int snx_limits_retry_after(snx_limits_t *limits, snx_str_t value,
 /* Limits all categories for ms from now (a bare 429). */
 void snx_limits_all(snx_limits_t *limits, uint64_t ms, uint64_t now_ms);
 
+/* Whether the category was ever limited: spares looking at a clock. */
+
+static inline int
+snx_limits_any(const snx_limits_t *limits, snx_category_t category)
+{
+    return atomic_load_explicit(&limits->until_ms[category],
+                                memory_order_relaxed) != 0;
+}
+
+
 /* Milliseconds until the category may be sent again, 0 now. */
 uint64_t snx_limits_left(const snx_limits_t *limits, snx_category_t category,
     uint64_t now_ms);

@@ -25,6 +25,7 @@ typedef struct {
     uint64_t         key;
     uint64_t         hash;
     uint32_t         in_len;           /* 0: empty */
+    uint32_t         more_len;
     uint32_t         out_len;
     unsigned char    text[SNX_MEMO_TEXT_MAX];
 } snx_memo_slot_t;
@@ -36,14 +37,15 @@ typedef struct {                       /* zeroed: empty */
 
 
 /*
- * What came of in before under key (how it was made): SNX_OK and *out, or
- * SNX_DONE.  *hash is for snx_memo_put(), which forgets what does not fit.
+ * What came before of in and more (a second string, or none) under key (how
+ * it was made): SNX_OK and *out, or SNX_DONE.  *hash is for snx_memo_put(),
+ * which forgets what does not fit.
  * Memory: *out is in the memo, until the next put.  Cost: O(len).
  */
 snx_rc_t snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
-    snx_str_t *out, uint64_t *hash);
-void snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in, snx_str_t out,
-    uint64_t hash);
+    snx_str_t more, snx_str_t *out, uint64_t *hash);
+void snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in,
+    snx_str_t more, snx_str_t out, uint64_t hash);
 
 
 #endif /* SNX_MEMO_H_INCLUDED */

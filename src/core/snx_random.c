@@ -56,22 +56,32 @@ void
 snx_random_id(snx_random_t *random, void *out, size_t len)
 {
     uint64_t        bits, any;
+    snx_random_t    state;
     unsigned char  *p;
 
+    /* a copy that out cannot overlap stays in registers */
+
+    state = *random;
     any = 0;
 
     for (p = out; len >= sizeof(bits); len -= sizeof(bits)) {
-        bits = snx_random_draw(random);
+        bits = snx_random_draw(&state);
         any |= bits;
         memcpy(p, &bits, sizeof(bits));
         p += sizeof(bits);
     }
 
-    for (bits = len ? snx_random_draw(random) : 0; len != 0; len--) {
-        any |= bits & 0xff;
-        *p++ = (unsigned char) bits;
-        bits >>= 8;
+    if (len != 0) {
+        bits = snx_random_draw(&state);
+
+        for (/* void */; len != 0; len--) {
+            any |= bits & 0xff;
+            *p++ = (unsigned char) bits;
+            bits >>= 8;
+        }
     }
+
+    *random = state;
 
     /* Sentry and W3C refuse zero ids */
 

@@ -29,6 +29,7 @@ snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap)
     w->start = (cap < SNX_REC_NUM) ? NULL : buf;
     w->pos = w->start;
     w->end = (w->start == NULL) ? NULL : w->start + cap - SNX_REC_NUM;
+    w->facts = NULL;
     w->left_out = 0;
 }
 
@@ -75,6 +76,35 @@ snx_rec_room(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key,
     }
 
     return w->pos + SNX_REC_HEAD + key.len;
+}
+
+
+snx_facts_t *
+snx_rec_facts(snx_rec_writer_t *w)
+{
+    unsigned char  *p;
+
+    _Static_assert(SNX_REC_HEAD % sizeof(int64_t) == 0,
+                   "facts are aligned if the record is");
+
+    if (w->pos != w->start || (uintptr_t) w->start % sizeof(int64_t) != 0) {
+        return NULL;
+    }
+
+    p = snx_rec_room(w, SNX_F_FACTS, snx_str(NULL, 0), sizeof(snx_facts_t));
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    /* numbers that are not set stay what they were: nobody reads them */
+
+    memset(p, 0, offsetof(snx_facts_t, num));
+    w->pos = p + sizeof(snx_facts_t);
+
+    w->facts = (snx_facts_t *) (void *) p;
+
+    return w->facts;
 }
 
 

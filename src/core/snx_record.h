@@ -42,6 +42,7 @@ typedef enum {
     SNX_F_NGINX_VERSION,       /* S  "1.22.1" */
     SNX_F_LOCATION,            /* S  location's name, "/api/" */
     SNX_F_VHOST,               /* S  first server_name of the server block */
+    SNX_F_FACTS = 15,          /* X  snx_facts_t, read as what it holds */
 
     /* event */
     SNX_F_EVENT_ID = 20,       /* S  16 raw bytes */
@@ -121,6 +122,54 @@ typedef enum {
     SNX_LEVEL_ERROR,
     SNX_LEVEL_FATAL
 } snx_level_t;
+
+
+/*
+ * What nearly every request has, in one field at the front of its record; a
+ * reader meets the single fields that they stand for (snx_fields_read()).
+ */
+
+typedef enum {
+    SNX_FACT_EVENT_ID = 0,
+    SNX_FACT_TRACE_ID,
+    SNX_FACT_SPAN_ID,
+    SNX_FACT_PARENT_SPAN_ID,
+    SNX_FACT_UPSTREAM_SPAN_ID,
+
+    /* numbers from here on */
+    SNX_FACT_TIMESTAMP_US,
+    SNX_FACT_START_US,
+    SNX_FACT_LEVEL,
+    SNX_FACT_STATUS,
+    SNX_FACT_SAMPLED,
+    SNX_FACT_SAMPLE_RAND,
+    SNX_FACT_SERVER_PORT,
+    SNX_FACT_BODY_SIZE,
+    SNX_FACT_RESPONSE_BYTES,
+    SNX_FACT_WORKER_PID,
+    SNX_FACT_CONNECTION,
+    SNX_FACT_CONNECTION_REQUESTS,
+    SNX_FACT_REQUEST_TIME_MS,
+    SNX_FACT_REQUEST_LENGTH,
+    SNX_FACT_BYTES_SENT,
+
+    SNX_FACTS_N
+} snx_fact_t;
+
+
+#define SNX_FACT_NUMBERS       SNX_FACT_TIMESTAMP_US
+
+
+typedef struct {
+    uint32_t       has;        /* 1 << snx_fact_t */
+    uint32_t       reserved;
+    unsigned char  event_id[16];
+    unsigned char  trace_id[16];
+    unsigned char  span_id[8];
+    unsigned char  parent_span_id[8];
+    unsigned char  upstream_span_id[8];
+    int64_t        num[SNX_FACTS_N - SNX_FACT_NUMBERS];
+} snx_facts_t;
 
 
 /*
@@ -236,6 +285,7 @@ typedef struct {
     unsigned char  *start;
     unsigned char  *pos;
     unsigned char  *end;
+    snx_facts_t    *facts;     /* of snx_rec_facts(), else NULL */
     uint32_t        left_out;  /* fields that did not fit */
 } snx_rec_writer_t;
 
@@ -246,6 +296,21 @@ typedef struct {
  * whole and counted in left_out, the rest of the record stays valid.
  */
 void snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap);
+
+/*
+ * The facts of a record, empty, for the caller to set in place until the
+ * record ends: the first field, in a buffer aligned to 8 bytes, or NULL.
+ */
+snx_facts_t *snx_rec_facts(snx_rec_writer_t *w);
+
+
+static inline void
+snx_fact_set(snx_facts_t *facts, snx_fact_t fact, int64_t value)
+{
+    facts->has |= 1u << fact;
+    facts->num[fact - SNX_FACT_NUMBERS] = value;
+}
+
 
 /* Empty values are left out: absence is the only spelling of "none". */
 void snx_rec_str(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t value);

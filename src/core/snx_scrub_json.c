@@ -274,7 +274,7 @@ snx_scrub_json_key(snx_scrub_json_t *j)
     j->secret = snx_scrub_key(j->scrub, snx_str(j->text, len))
                 || (j->named >> j->depth & 1);
 
-    j->naming = snx_scrub_json_naming(snx_str(j->text, len));
+    j->naming = (snx_scrub_json_naming(snx_str(j->text, len)) != 0);
 
     snx_scrub_json_text(j, raw, len);
 

@@ -156,6 +156,16 @@ uint64_t snx_project_untold(const snx_project_t *project);
 void snx_project_lose(snx_project_t *project, snx_lost_t lost,
     snx_category_t category, uint64_t n);
 
+/*
+ * Puts a record that is to be sent to the project (NULL: Spotlight's alone)
+ * into the lane and keeps the account: captured goes first, so that a process
+ * killed here is one ahead of the queue and never behind it.
+ * Returns as snx_lane_put(); what did not go in is counted as lost.
+ */
+snx_rc_t snx_project_put(snx_project_t *project, snx_category_t category,
+    snx_lane_t *lane, snx_lane_class_t class, uint16_t kind, const void *p,
+    size_t len);
+
 /* Sender only. text is cut; never a key or a payload. */
 void snx_project_error(snx_project_t *project, uint32_t status,
     uint64_t epoch_ms, snx_str_t text);

@@ -138,8 +138,19 @@ snx_text_hex(const unsigned char *in, size_t len, char *out)
 {
     size_t  i;
 
+    for (/* void */; len >= 8; len -= 8) {
+
+#pragma GCC unroll 8
+        for (i = 0; i < 8; i++) {
+            memcpy(out + 2 * i, &snx_text_pairs[(size_t) in[i] * 2], 2);
+        }
+
+        in += 8;
+        out += 16;
+    }
+
     for (i = 0; i < len; i++) {
-        memcpy(out + 2 * i, snx_text_pairs + 2 * in[i], 2);
+        memcpy(out + 2 * i, &snx_text_pairs[(size_t) in[i] * 2], 2);
     }
 }
 

@@ -42,6 +42,7 @@
 #define NGX_SENTRY_LAST_MS           200   /* less is no use to a sender */
 
 #define ngx_sentry_str(s)            snx_str((s)->data, (s)->len)
+#define ngx_sentry_none              snx_str(NULL, 0)
 
 
 static ngx_inline ngx_uint_t
@@ -376,26 +377,31 @@ typedef struct {
  * need a trace.
  */
 
+#define NGX_SENTRY_NOT_DRAWN  0xfffff    /* more than millionths; a miss */
+
 typedef struct {
-    ngx_sentry_loc_conf_t     *conf;       /* NULL: not drawn */
+    ngx_sentry_loc_conf_t     *conf;       /* NULL: not asked for */
     uint32_t                   random;
     unsigned                   missed:1;
 } ngx_sentry_draw_t;
 
 
 /*
- * Kept in the request's pool, found again after internal redirects: the
- * locations the request came through, and what nginx logged.
+ * Kept as long as the request's pool, found again after internal redirects:
+ * the locations the request came through, and what nginx logged.
  */
+
+typedef struct ngx_sentry_room_s  ngx_sentry_room_t;
 
 typedef struct {
     ngx_uint_t                 npasses;
-    ngx_sentry_pass_t         *passes;     /* room for PASSES_MAX_N */
+    ngx_sentry_pass_t         *passes;     /* of PASSES_MAX_N */
     void                     **line_conf;  /* as of the last line */
     ngx_sentry_draw_t          draw;
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
     ngx_sentry_verdict_t       verdict;
     ngx_sentry_spans_t        *spans;      /* NULL: nothing noted */
+    ngx_sentry_room_t         *room;       /* what it is part of */
     ngx_uint_t                 nlines;
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
@@ -441,7 +447,7 @@ char *ngx_sentry_conf_merge_srv(ngx_conf_t *cf, void *parent, void *child);
 void *ngx_sentry_conf_create_loc(ngx_conf_t *cf);
 char *ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
 
-/* The object of a DSN: NULL with *why set, or when out of memory (*why 0). */
+/* The object of a DSN; NULL with *why set, or NULL: no memory, as was told. */
 ngx_sentry_dsn_t *ngx_sentry_conf_dsn(ngx_conf_t *cf, ngx_str_t *dsn,
     const char **why);
 
@@ -547,7 +553,7 @@ ngx_int_t ngx_sentry_process_put(ngx_sentry_worker_t *worker,
 /* What this worker filtered lately; NULL where no traces are made. */
 snx_memo_t *ngx_sentry_process_memo(void);
 
-/* An empty record in the worker's one buffer. */
+/* A record in the worker's one buffer, empty but for its facts. */
 void ngx_sentry_process_record(ngx_sentry_worker_t *worker,
     snx_rec_writer_t *rec);
 
@@ -577,6 +583,21 @@ void ngx_sentry_place_pack(ngx_sentry_loc_conf_t *conf,
 
 /* By the process that sends, each tick. */
 void ngx_sentry_pressure_check(snx_shm_t *shm);
+
+
+/* ngx_sentry_room.c: memory for what is kept of a request */
+
+/* An empty context and room beside it, for as long as pool; or NULL. */
+ngx_sentry_ctx_t *ngx_sentry_room_take(ngx_pool_t *pool);
+
+/* The context's own trace, zeroed. */
+ngx_sentry_trace_t *ngx_sentry_room_trace(ngx_sentry_ctx_t *ctx);
+
+/*
+ * size bytes, aligned to 8, for as long as the pool of r: beside the context
+ * of its main request while there is room, else in the pool.  NULL: no memory.
+ */
+void *ngx_sentry_room_alloc(ngx_http_request_t *r, size_t size);
 
 
 /* ngx_sentry_trail.c: the way of a request through nginx */

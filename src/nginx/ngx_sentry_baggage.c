@@ -166,7 +166,7 @@ ngx_sentry_baggage_begin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
         return NGX_DECLINED;
     }
 
-    p = ngx_pnalloc(r->pool, head->len);
+    p = ngx_sentry_room_alloc(r, head->len);
     if (p == NULL) {
         return NGX_DECLINED;
     }
@@ -336,17 +336,23 @@ static ngx_int_t
 ngx_sentry_baggage_copy(ngx_pool_t *pool, snx_baggage_t *b,
     ngx_str_t *value)
 {
+    u_char  *p;
+
     if (b->len == 0) {
         return NGX_OK;
     }
 
-    value->data = ngx_pnalloc(pool, b->len);
-    if (value->data == NULL) {
+    /* without memory it stays what it was */
+
+    p = ngx_pnalloc(pool, b->len);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
+    ngx_memcpy(p, b->data, b->len);
+
     value->len = b->len;
-    ngx_memcpy(value->data, b->data, b->len);
+    value->data = p;
 
     return NGX_OK;
 }

@@ -75,7 +75,7 @@ ngx_sentry_body_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     }
 
     if (size > 0) {
-        snx_rec_num(rec, SNX_F_BODY_SIZE, size);
+        snx_fact_set(rec->facts, SNX_FACT_BODY_SIZE, size);
     }
 
     n = 0;
@@ -191,7 +191,7 @@ ngx_sentry_body_read(ngx_http_request_t *r, u_char *buf, size_t cap,
 
     if (rb->bufs->next == NULL && ngx_buf_in_memory(rb->bufs->buf)) {
         *body = snx_str(rb->bufs->buf->pos,
-                        rb->bufs->buf->last - rb->bufs->buf->pos);
+                        (size_t) (rb->bufs->buf->last - rb->bufs->buf->pos));
         return NGX_OK;
     }
 
@@ -203,7 +203,7 @@ ngx_sentry_body_read(ngx_http_request_t *r, u_char *buf, size_t cap,
             continue;
         }
 
-        size = cl->buf->last - cl->buf->pos;
+        size = (size_t) (cl->buf->last - cl->buf->pos);
 
         if (!ngx_buf_in_memory(cl->buf) || size > cap - (size_t) (p - buf)) {
             return NGX_DECLINED;
@@ -212,7 +212,7 @@ ngx_sentry_body_read(ngx_http_request_t *r, u_char *buf, size_t cap,
         p = ngx_cpymem(p, cl->buf->pos, size);
     }
 
-    *body = snx_str(buf, p - buf);
+    *body = snx_str(buf, (size_t) (p - buf));
 
     return NGX_OK;
 }

@@ -252,7 +252,7 @@ ngx_sentry_cause_note(ngx_http_request_t *r, ngx_uint_t level, u_char *buf,
 
     line->aside = (r->background || main->header_sent);
 
-    line->time_us = ((int64_t) tp->sec * 1000 + tp->msec) * 1000;
+    line->time_us = ((int64_t) tp->sec * 1000 + (int64_t) tp->msec) * 1000;
     line->len = ngx_min(len, sizeof(line->text));
     ngx_memcpy(line->text, buf, line->len);
 }

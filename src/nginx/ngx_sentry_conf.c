@@ -301,14 +301,13 @@ ngx_sentry_conf_from_env(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
 
     conf->dsn = ngx_sentry_conf_dsn(cf, &smcf->env.dsn, &why);
 
-    if (conf->dsn == NULL) {
+    if (conf->dsn == NULL && why) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "environment variable \"SENTRY_DSN\" must be "
                            "http(s)://key@host/project: %s", why);
-        return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return conf->dsn ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -349,7 +348,9 @@ ngx_sentry_conf_dsn(ngx_conf_t *cf, ngx_str_t *dsn, const char **why)
         return NULL;
     }
 
-    *why = "out of memory";
+    /* nginx says that there is no memory */
+
+    *why = NULL;
 
     d = ngx_pcalloc(cf->pool, sizeof(ngx_sentry_dsn_t));
     if (d == NULL) {
@@ -474,7 +475,8 @@ ngx_sentry_conf_constants(ngx_conf_t *cf, ngx_sentry_main_conf_t *smcf,
 
     ngx_memcpy(conf->constants.data, buf, len);
 
-    conf->hide_agent = snx_scrub_header(&conf->scrub, snx_cstr("User-Agent"));
+    conf->hide_agent = snx_scrub_header(&conf->scrub,
+                                        snx_cstr("User-Agent")) != 0;
 
     return NGX_OK;
 }

@@ -130,7 +130,7 @@ ngx_sentry_set_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         text.data = eq + 1;
-        text.len = value[i].data + value[i].len - text.data;
+        text.len = value[i].len - (size_t) (text.data - value[i].data);
 
         if (ngx_sentry_pair(cf, slcf->user, &name, &text) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
@@ -222,10 +222,10 @@ ngx_sentry_set_context(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         p = ngx_cpymem(name.data, value[1].data, value[1].len);
         *p++ = '\0';
-        ngx_memcpy(p, value[i].data, eq - value[i].data);
+        ngx_memcpy(p, value[i].data, (size_t) (eq - value[i].data));
 
         text.data = eq + 1;
-        text.len = value[i].data + value[i].len - text.data;
+        text.len = value[i].len - (size_t) (text.data - value[i].data);
 
         if (ngx_sentry_pair(cf, slcf->context, &name, &text)
             != NGX_CONF_OK)

@@ -40,13 +40,13 @@ ngx_sentry_set_dsn(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     slcf->dsn = ngx_sentry_conf_dsn(cf, &value[1], &why);
 
-    if (slcf->dsn == NULL) {
+    if (slcf->dsn == NULL && why) {
         return ngx_sentry_refuse(cf, "\"sentry_dsn\" must be "
                                  "http(s)://key@host/project or \"off\": %s",
                                  why);
     }
 
-    return NGX_CONF_OK;
+    return slcf->dsn ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -187,8 +187,9 @@ ngx_sentry_set_capture(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         } else {
             from = ngx_sentry_status_code(value[i].data,
-                                          dash - value[i].data);
-            to = ngx_sentry_status_code(dash + 1, last - dash - 1);
+                                          (size_t) (dash - value[i].data));
+            to = ngx_sentry_status_code(dash + 1,
+                                        (size_t) (last - dash - 1));
         }
 
         if (from == NGX_ERROR || to == NGX_ERROR || from > to) {

@@ -130,7 +130,13 @@ ngx_sentry_moment_spans(ngx_http_request_t *r)
     }
 
     if (ctx->spans == NULL) {
-        ctx->spans = ngx_pcalloc(r->pool, sizeof(ngx_sentry_spans_t));
+        ctx->spans = ngx_sentry_room_alloc(r, sizeof(ngx_sentry_spans_t));
+
+        if (ctx->spans == NULL) {
+            return NULL;
+        }
+
+        ngx_memzero(ctx->spans, sizeof(ngx_sentry_spans_t));
     }
 
     ngx_http_set_ctx(r, ctx->spans, ngx_sentry_module);

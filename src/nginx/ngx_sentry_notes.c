@@ -338,20 +338,23 @@ ngx_sentry_notes_pack(ngx_sentry_worker_t *worker,
     ngx_sentry_main_conf_t *smcf, snx_note_t *note, snx_incident_t *incident,
     snx_str_t class, snx_rec_writer_t *rec)
 {
-    unsigned char  id[16];
+    snx_facts_t  *facts;
 
     static const char *const  processes[] = {
         "master", "worker", "cache manager", "cache loader", "single"
     };
 
-    ngx_sentry_process_id(worker, id, sizeof(id));
     ngx_sentry_process_record(worker, rec);
 
+    facts = rec->facts;
+    facts->has |= 1u << SNX_FACT_EVENT_ID;
+    ngx_sentry_process_id(worker, facts->event_id, sizeof(facts->event_id));
+
+    snx_fact_set(facts, SNX_FACT_TIMESTAMP_US, note->time_us);
+    snx_fact_set(facts, SNX_FACT_LEVEL,
+                 ngx_sentry_notes_level(note->level, incident->fatal));
+
     snx_rec_raw(rec, ngx_sentry_str(&smcf->events_constants));
-    snx_rec_str(rec, SNX_F_EVENT_ID, snx_str(id, sizeof(id)));
-    snx_rec_num(rec, SNX_F_TIMESTAMP_US, note->time_us);
-    snx_rec_num(rec, SNX_F_LEVEL,
-                ngx_sentry_notes_level(note->level, incident->fatal));
 
     snx_rec_str(rec, SNX_F_EXC_TYPE, incident->type);
     snx_rec_str(rec, SNX_F_EXC_VALUE, note->text);

@@ -55,21 +55,23 @@ ngx_sentry_pack_event(ngx_sentry_worker_t *worker, ngx_sentry_event_t *event,
 static void
 ngx_sentry_pack_identity(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
-    int64_t              now;
-    ngx_time_t          *tp;
+    snx_facts_t         *facts;
     ngx_http_request_t  *r;
 
     r = event->request;
-    tp = ngx_timeofday();
-    now = ((int64_t) tp->sec * 1000 + tp->msec) * 1000;
+    facts = rec->facts;
 
-    snx_rec_str(rec, SNX_F_EVENT_ID, snx_str(event->event_id, 16));
-    snx_rec_num(rec, SNX_F_TIMESTAMP_US, now);
-    snx_rec_num(rec, SNX_F_START_US,
-                ((int64_t) r->start_sec * 1000 + r->start_msec) * 1000);
-    snx_rec_num(rec, SNX_F_LEVEL, event->status >= 500 && !event->slow
-                                  ? SNX_LEVEL_ERROR : SNX_LEVEL_WARNING);
-    snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
+    facts->has |= 1u << SNX_FACT_EVENT_ID;
+    ngx_memcpy(facts->event_id, event->event_id, sizeof(facts->event_id));
+
+    snx_fact_set(facts, SNX_FACT_TIMESTAMP_US, ngx_sentry_trail_now());
+    snx_fact_set(facts, SNX_FACT_START_US,
+                 ((int64_t) r->start_sec * 1000 + (int64_t) r->start_msec)
+                 * 1000);
+    snx_fact_set(facts, SNX_FACT_LEVEL,
+                 event->status >= 500 && !event->slow ? SNX_LEVEL_ERROR
+                                                      : SNX_LEVEL_WARNING);
+    snx_fact_set(facts, SNX_FACT_STATUS, (int64_t) event->status);
 
     ngx_sentry_trace_pack(r, rec);
 }
@@ -192,7 +194,9 @@ ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     key = (uint64_t) (uintptr_t) &event->conf->scrub | 2;
 
-    if (memo && snx_memo_get(memo, key, in, &out, &hash) == SNX_OK) {
+    if (memo && snx_memo_get(memo, key, in, ngx_sentry_none, &out, &hash)
+                == SNX_OK)
+    {
         snx_rec_str(rec, SNX_F_UPSTREAM_URL, out);
         return;
     }
@@ -206,7 +210,7 @@ ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     out = snx_str(p, snx_scrub_url(&event->conf->scrub, in, p, SNX_URL_MAX));
 
     if (memo) {
-        snx_memo_put(memo, key, in, out, hash);
+        snx_memo_put(memo, key, in, ngx_sentry_none, out, hash);
     }
 
     snx_rec_close(rec, out.len);
@@ -216,9 +220,21 @@ ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 void
 ngx_sentry_pack_directives(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
-    ngx_sentry_pack_pairs(event, rec, SNX_F_TAG, event->conf->tags);
-    ngx_sentry_pack_pairs(event, rec, SNX_F_USER, event->conf->user);
-    ngx_sentry_pack_pairs(event, rec, SNX_F_CONTEXT, event->conf->context);
+    ngx_sentry_loc_conf_t  *conf;
+
+    conf = event->conf;
+
+    if (conf->tags) {
+        ngx_sentry_pack_pairs(event, rec, SNX_F_TAG, conf->tags);
+    }
+
+    if (conf->user) {
+        ngx_sentry_pack_pairs(event, rec, SNX_F_USER, conf->user);
+    }
+
+    if (conf->context) {
+        ngx_sentry_pack_pairs(event, rec, SNX_F_CONTEXT, conf->context);
+    }
 }
 
 
@@ -231,10 +247,6 @@ ngx_sentry_pack_pairs(ngx_sentry_event_t *event, snx_rec_writer_t *rec,
     ngx_uint_t          i;
     unsigned char      *p;
     ngx_sentry_pair_t  *pair;
-
-    if (pairs == NULL) {
-        return;
-    }
 
     pair = pairs->elts;
 
@@ -265,6 +277,7 @@ ngx_sentry_pack_numbers(ngx_http_request_t *r, snx_rec_writer_t *rec)
 {
     int64_t            ms;
     ngx_time_t        *tp;
+    snx_facts_t       *facts;
     ngx_connection_t  *c;
 
     c = r->connection;
@@ -272,16 +285,18 @@ ngx_sentry_pack_numbers(ngx_http_request_t *r, snx_rec_writer_t *rec)
     ms = ((int64_t) tp->sec - r->start_sec) * 1000
          + ((int64_t) tp->msec - (int64_t) r->start_msec);
 
-    snx_rec_num(rec, SNX_F_WORKER_PID, ngx_pid);
-    snx_rec_num(rec, SNX_F_CONNECTION, (int64_t) c->number);
-    snx_rec_num(rec, SNX_F_CONNECTION_REQUESTS, (int64_t) c->requests);
-    snx_rec_num(rec, SNX_F_REQUEST_TIME_MS, ngx_max(ms, 0));
-    snx_rec_num(rec, SNX_F_REQUEST_LENGTH, (int64_t) r->request_length);
-    snx_rec_num(rec, SNX_F_BYTES_SENT, (int64_t) c->sent);
-    snx_rec_num(rec, SNX_F_RESPONSE_BYTES,
-                ngx_max((int64_t) c->sent - (int64_t) r->header_size, 0));
+    facts = rec->facts;
 
-#if (NGX_HTTP_SSL)
+    snx_fact_set(facts, SNX_FACT_WORKER_PID, ngx_pid);
+    snx_fact_set(facts, SNX_FACT_CONNECTION, (int64_t) c->number);
+    snx_fact_set(facts, SNX_FACT_CONNECTION_REQUESTS, (int64_t) c->requests);
+    snx_fact_set(facts, SNX_FACT_REQUEST_TIME_MS, ngx_max(ms, 0));
+    snx_fact_set(facts, SNX_FACT_REQUEST_LENGTH, (int64_t) r->request_length);
+    snx_fact_set(facts, SNX_FACT_BYTES_SENT, (int64_t) c->sent);
+    snx_fact_set(facts, SNX_FACT_RESPONSE_BYTES,
+                 ngx_max((int64_t) c->sent - (int64_t) r->header_size, 0));
+
+#if (NGX_HTTP_SSL || NGX_COMPAT)
     if (c->ssl) {
         ngx_sentry_pack_variable(r, rec, SNX_F_TLS_PROTOCOL, "ssl_protocol");
         ngx_sentry_pack_variable(r, rec, SNX_F_TLS_CIPHER, "ssl_cipher");

@@ -34,8 +34,8 @@ struct ngx_sentry_worker_s {
     ngx_connection_t         dummy;        /* nginx's debug log wants one */
     uint64_t                 overflow;     /* losses that were told */
     uint64_t                 overflow_ms;  /* not to be told before */
-    unsigned                 sick:1;       /* no thread could be started */
-    unsigned char            buf[SNX_PAYLOAD_MAX];
+    unsigned                 sick:1;       /* cannot send, and it was told */
+    _Alignas(8) u_char       buf[SNX_PAYLOAD_MAX];
 };
 
 
@@ -48,14 +48,17 @@ static void ngx_sentry_process_stop(ngx_sentry_worker_t *worker,
 static void ngx_sentry_process_end(void);
 static void ngx_sentry_process_message(const snx_sender_msg_t *msg,
     void *data);
+static ngx_uint_t ngx_sentry_process_again(ngx_sentry_worker_t *worker,
+    ngx_uint_t failed);
 static void ngx_sentry_process_left(uint32_t records);
 static void ngx_sentry_process_seed(ngx_sentry_worker_t *worker);
-static ngx_int_t ngx_sentry_process_conf(ngx_cycle_t *cycle,
-    ngx_sentry_worker_t *worker);
-static const char *ngx_sentry_process_cstr(ngx_cycle_t *cycle, ngx_str_t *s,
-    ngx_int_t *rc);
+static void ngx_sentry_process_conf(ngx_sentry_worker_t *worker);
+static const char *ngx_sentry_process_cstr(ngx_str_t *s);
 
 
+/* Not allocated: without memory the worker counts what it loses. */
+
+static ngx_sentry_worker_t   ngx_sentry_this;
 static ngx_sentry_worker_t  *ngx_sentry_worker;
 
 
@@ -73,20 +76,15 @@ ngx_sentry_process_init(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    /* out of memory costs the reports, not the worker */
-
-    worker = ngx_pcalloc(cycle->pool, sizeof(ngx_sentry_worker_t));
-    if (worker == NULL) {
-        return NGX_OK;
-    }
+    worker = &ngx_sentry_this;
+    ngx_memzero(worker, offsetof(ngx_sentry_worker_t, buf));
 
     worker->conf = smcf;
 
-    if (ngx_sentry_process_conf(cycle, worker) != NGX_OK) {
-        return NGX_OK;
-    }
-
+    ngx_sentry_process_conf(worker);
     ngx_sentry_process_seed(worker);
+
+    /* does without */
 
     if (smcf->traces) {
         worker->memo = ngx_pcalloc(cycle->pool, sizeof(snx_memo_t));
@@ -114,14 +112,12 @@ ngx_sentry_process_init(ngx_cycle_t *cycle)
 }
 
 
-static ngx_int_t
-ngx_sentry_process_conf(ngx_cycle_t *cycle, ngx_sentry_worker_t *worker)
+static void
+ngx_sentry_process_conf(ngx_sentry_worker_t *worker)
 {
-    ngx_int_t                rc;
     snx_sender_conf_t       *sc;
     ngx_sentry_main_conf_t  *smcf;
 
-    rc = NGX_OK;
     smcf = worker->conf;
     sc = &worker->sender_conf;
 
@@ -131,37 +127,22 @@ ngx_sentry_process_conf(ngx_cycle_t *cycle, ngx_sentry_worker_t *worker)
     sc->generation = smcf->generation;
     sc->flush_ms = (uint32_t) smcf->flush_interval;
     sc->timeout_ms = (uint32_t) smcf->timeout;
-    sc->proxy = ngx_sentry_process_cstr(cycle, &smcf->proxy, &rc);
-    sc->ca_file = ngx_sentry_process_cstr(cycle, &smcf->trusted_certificate,
-                                          &rc);
-    sc->spotlight = ngx_sentry_process_cstr(cycle, &smcf->spotlight, &rc);
+    sc->proxy = ngx_sentry_process_cstr(&smcf->proxy);
+    sc->ca_file = ngx_sentry_process_cstr(&smcf->trusted_certificate);
+    sc->spotlight = ngx_sentry_process_cstr(&smcf->spotlight);
     sc->user_agent = SNX_CLIENT " (nginx " NGINX_VERSION ")";
     sc->gzip = smcf->compression ? 1 : 0;
     sc->verify = smcf->ssl_verify ? 1 : 0;
     sc->debug = smcf->debug ? 1 : 0;
-
-    return rc;
 }
 
 
+/* What nginx and the environment's copy give is terminated. */
+
 static const char *
-ngx_sentry_process_cstr(ngx_cycle_t *cycle, ngx_str_t *s, ngx_int_t *rc)
+ngx_sentry_process_cstr(ngx_str_t *s)
 {
-    u_char  *z;
-
-    if (s->len == 0) {
-        return NULL;
-    }
-
-    z = ngx_pnalloc(cycle->pool, s->len + 1);
-    if (z == NULL) {
-        *rc = NGX_ERROR;
-        return NULL;
-    }
-
-    (void) ngx_cpystrn(z, s->data, s->len + 1);
-
-    return (const char *) z;
+    return s->len ? (const char *) s->data : NULL;
 }
 
 
@@ -203,6 +184,13 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
         }
 
         if (snx_sender_running(worker->sender)) {
+
+            if (snx_sender_watch(worker->sender) == SNX_DONE) {
+                ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                              "sentry: the sender was kept busy by an answer "
+                              "without end, its connections were closed");
+            }
+
             ngx_sentry_process_overflow(worker);
             ngx_sentry_notes_drain(worker, worker->conf);
             ngx_sentry_pressure_check(worker->conf->shm);
@@ -214,14 +202,12 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
 
     rc = snx_sender_start(&worker->sender, &worker->sender_conf);
 
-    if (rc == SNX_NOMEM && !worker->sick) {
-        worker->sick = 1;
+    if (rc == SNX_NOMEM && !ngx_sentry_process_again(worker, 1)) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
                       "sentry: the sender thread cannot be started, retrying");
     }
 
     if (rc == SNX_OK) {
-        worker->sick = 0;
         worker->overflow = ngx_sentry_process_overflows(worker->conf->shm);
 
     } else {
@@ -307,8 +293,30 @@ ngx_sentry_process_end(void)
 static void
 ngx_sentry_process_message(const snx_sender_msg_t *msg, void *data)
 {
+    /* the first that a thread says is whether it could start */
+
+    if (ngx_sentry_process_again(ngx_sentry_worker,
+                                 msg->level == NGX_LOG_CRIT))
+    {
+        return;
+    }
+
     ngx_log_error((ngx_uint_t) msg->level, ngx_cycle->log, 0, "sentry: %s",
                   msg->text);
+}
+
+
+/* Whether it failed as it did when that was told. */
+
+static ngx_uint_t
+ngx_sentry_process_again(ngx_sentry_worker_t *worker, ngx_uint_t failed)
+{
+    ngx_uint_t  again;
+
+    again = worker->sick && failed;
+    worker->sick = failed;
+
+    return again;
 }
 
 
@@ -453,7 +461,10 @@ ngx_sentry_process_memo(void)
 void
 ngx_sentry_process_record(ngx_sentry_worker_t *worker, snx_rec_writer_t *rec)
 {
+    /* it is aligned and large enough */
+
     snx_rec_begin(rec, worker->buf, sizeof(worker->buf));
+    (void) snx_rec_facts(rec);
 }
 
 
@@ -462,7 +473,6 @@ ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
     snx_kind_t kind, snx_rec_writer_t *rec)
 {
     size_t            len;
-    snx_rc_t          rc;
     snx_category_t    category;
     snx_lane_class_t  class;
 
@@ -471,24 +481,9 @@ ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
 
     len = snx_rec_end(rec);
 
-    if (project) {
-        atomic_fetch_add_explicit(&project->counters.captured[category], 1,
-                                  memory_order_relaxed);
-    }
-
-    rc = snx_lane_put(&worker->lane, class, (uint16_t) kind, rec->start, len);
-
-    if (rc == SNX_OK) {
-        return NGX_OK;
-    }
-
-    if (project) {
-        snx_project_lose(project, rc == SNX_FULL ? SNX_LOST_QUEUE_OVERFLOW
-                                                 : SNX_LOST_INTERNAL,
-                         category, 1);
-    }
-
-    return NGX_DECLINED;
+    return snx_project_put(project, category, &worker->lane, class,
+                           (uint16_t) kind, rec->start, len)
+           == SNX_OK ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -499,6 +494,7 @@ ngx_sentry_process_limited(snx_project_t *project, snx_category_t category)
 
     if (project == NULL
         || (ngx_sentry_worker && ngx_sentry_worker->conf->spotlight.len)
+        || !snx_limits_any(&project->limits, category)
         || snx_limits_left(&project->limits, category, snx_process_now_ms())
            == 0)
     {

@@ -149,7 +149,7 @@ ngx_sentry_propagate_headers(ngx_http_request_t *r,
 
     ngx_sentry_baggage_build(r, trace);
 
-    p = ngx_pnalloc(r->pool, SNX_TRACE_SENTRY_MAX + SNX_TRACE_W3C_LEN);
+    p = ngx_sentry_room_alloc(r, SNX_TRACE_SENTRY_MAX + SNX_TRACE_W3C_LEN);
 
     if (p == NULL || !trace->built) {
         return NGX_ERROR;
@@ -322,8 +322,8 @@ ngx_sentry_propagate_add(ngx_http_request_t *r, ngx_sentry_headers_t *headers)
         }
     }
 
-    part = ngx_palloc(r->pool, sizeof(ngx_list_part_t)
-                               + headers->n * sizeof(ngx_table_elt_t));
+    part = ngx_sentry_room_alloc(r, sizeof(ngx_list_part_t)
+                                    + headers->n * sizeof(ngx_table_elt_t));
     if (part == NULL) {
         return NGX_ERROR;
     }

@@ -72,7 +72,7 @@ ngx_sentry_request_url(ngx_sentry_event_t *event, snx_str_t target,
     snx_text_init(&url, raw, sizeof(raw));
     snx_text_addz(&url, "http");
 
-#if (NGX_HTTP_SSL)
+#if (NGX_HTTP_SSL || NGX_COMPAT)
     if (r->connection->ssl) {
         snx_text_addz(&url, "s");
     }
@@ -181,7 +181,8 @@ ngx_sentry_request_client(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     c = event->request->connection;
 
-    snx_rec_num(rec, SNX_F_SERVER_PORT, ngx_inet_get_port(c->local_sockaddr));
+    snx_fact_set(rec->facts, SNX_FACT_SERVER_PORT,
+                 ngx_inet_get_port(c->local_sockaddr));
 
     if (!event->conf->pii) {
         return;

@@ -255,14 +255,17 @@ ngx_sentry_route_builtin(ngx_http_request_t *r)
 
     /* no location has the address 3 */
 
-    if (memo && snx_memo_get(memo, 3, target, &out, &hash) == SNX_OK) {
+    if (memo && snx_memo_get(memo, 3, target, ngx_sentry_none, &out, &hash)
+                == SNX_OK)
+    {
         return out.data[0] == 'y' ? NGX_DECLINED : NGX_OK;
     }
 
     found = snx_route_default(ngx_sentry_route_target(r, buf));
 
     if (memo) {
-        snx_memo_put(memo, 3, target, snx_cstr(found ? "y" : "n"), hash);
+        snx_memo_put(memo, 3, target, ngx_sentry_none,
+                     snx_cstr(found ? "y" : "n"), hash);
     }
 
     return found ? NGX_DECLINED : NGX_OK;

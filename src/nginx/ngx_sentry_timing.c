@@ -144,7 +144,7 @@ ngx_sentry_timing_header(ngx_table_elt_t *h, ngx_sentry_timing_t *timing)
         timing->etag = 1;
 
     } else if (ngx_sentry_is_header(h, "server-timing")) {
-        timing->traced |= snx_text_ihas(value, snx_cstr("sentry-trace"));
+        timing->traced |= snx_text_ihas(value, snx_cstr("sentry-trace")) != 0;
     }
 }
 

@@ -72,17 +72,14 @@ ngx_sentry_trace_keep(ngx_http_request_t *r)
         return NULL;
     }
 
-    trace = ngx_pcalloc(r->pool, sizeof(ngx_sentry_trace_t));
-    if (trace == NULL) {
-        return NULL;
-    }
-
     if (ctx == NULL) {
-        ctx = ngx_sentry_trail_ctx(r, 1);
+        ctx = ngx_sentry_trail_make(r);
         if (ctx == NULL) {
             return NULL;
         }
     }
+
+    trace = ngx_sentry_room_trace(ctx);
 
     ngx_sentry_trace_make(r, ngx_sentry_trail_place(r, ctx), trace);
 
@@ -152,8 +149,8 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
         /* trace_id, and span_id behind it */
 
         ngx_sentry_process_id(worker, trace->trace_id, 16 + 8);
-        trace->random = draw.conf ? draw.random
-                                  : ngx_sentry_trace_random(worker);
+        trace->random = (draw.conf && draw.random != NGX_SENTRY_NOT_DRAWN)
+                        ? draw.random : ngx_sentry_trace_random(worker);
 
     } else {
         ngx_sentry_process_id(worker, trace->span_id, 8);
@@ -164,7 +161,7 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 
         trace->continued = 1;
         trace->frozen = caller.frozen;
-        trace->trusted = ngx_sentry_trace_trusts(r, conf);
+        trace->trusted = (ngx_sentry_trace_trusts(r, conf) != 0);
 
         if (trace->trusted) {
             trace->flag = caller.trace.sampled;
@@ -192,6 +189,7 @@ ngx_sentry_trace_random(ngx_sentry_worker_t *worker)
 ngx_uint_t
 ngx_sentry_trace_missed(ngx_http_request_t *r)
 {
+    double                  rate;
     ngx_sentry_ctx_t       *ctx;
     ngx_sentry_draw_t       draw;
     ngx_sentry_worker_t    *worker;
@@ -207,7 +205,9 @@ ngx_sentry_trace_missed(ngx_http_request_t *r)
     conf = ngx_sentry_trail_place(r, ctx);
     worker = ngx_sentry_process_worker();
 
-    if (!conf->constant || worker == NULL || (ctx && ctx->trace)
+    rate = conf->traces_sample_rate.value;
+
+    if (!conf->constant || rate >= 1 || worker == NULL || (ctx && ctx->trace)
         || ((conf->trace_context & NGX_SENTRY_EXTRACT)
             && ngx_sentry_trace_called(r)))
     {
@@ -217,9 +217,15 @@ ngx_sentry_trace_missed(ngx_http_request_t *r)
     /* as in snx_sample_decide(); pressure can only make more of them miss */
 
     draw.conf = conf;
-    draw.random = ngx_sentry_trace_random(worker);
-    draw.missed = (double) draw.random
-                  >= conf->traces_sample_rate.value * SNX_SAMPLE_RAND_N;
+
+    if (rate > 0) {
+        draw.random = ngx_sentry_trace_random(worker);
+        draw.missed = (double) draw.random >= rate * SNX_SAMPLE_RAND_N;
+
+    } else {
+        draw.random = NGX_SENTRY_NOT_DRAWN;
+        draw.missed = 1;
+    }
 
     ngx_sentry_trail_draw(r, &draw);
 
@@ -371,10 +377,10 @@ ngx_sentry_trace_member(ngx_sentry_loc_conf_t *conf,
     if (ngx_sentry_is(member->key, "trace_id")) {
         snx_text_hex(caller->trace.trace_id, 16, buf + 32);
 
-        caller->frozen = snx_text_ieq(value, snx_str(buf + 32, 32));
+        caller->frozen = (snx_text_ieq(value, snx_str(buf + 32, 32)) != 0);
 
     } else if (ngx_sentry_is(member->key, "sample_rand")) {
-        caller->has_random = snx_sample_read(value, &caller->random);
+        caller->has_random = (snx_sample_read(value, &caller->random) != 0);
 
     } else if (ngx_sentry_is(member->key, "sample_rate")) {
         if (!snx_text_rate(value, &caller->rate)) {
@@ -494,6 +500,7 @@ ngx_sentry_trace_rate(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 void
 ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
 {
+    snx_facts_t         *facts;
     ngx_sentry_trace_t   copy, *trace;
 
     trace = ngx_sentry_trace_keep(r);
@@ -503,31 +510,28 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
         trace = &copy;
     }
 
-    snx_rec_str(rec, SNX_F_TRACE_ID, snx_str(trace->trace_id, 16));
-    snx_rec_str(rec, SNX_F_SPAN_ID, snx_str(trace->span_id, 8));
+    facts = rec->facts;
+    facts->has |= 1u << SNX_FACT_TRACE_ID | 1u << SNX_FACT_SPAN_ID
+                  | (unsigned) trace->continued << SNX_FACT_PARENT_SPAN_ID
+                  | (unsigned) trace->propagated << SNX_FACT_UPSTREAM_SPAN_ID;
 
-    if (trace->continued) {
-        snx_rec_str(rec, SNX_F_PARENT_SPAN_ID,
-                    snx_str(trace->parent_span_id, 8));
-    }
+    ngx_memcpy(facts->trace_id, trace->trace_id, 16);
+    ngx_memcpy(facts->span_id, trace->span_id, 8);
+    ngx_memcpy(facts->parent_span_id, trace->parent_span_id, 8);
+    ngx_memcpy(facts->upstream_span_id, trace->upstream_span_id, 8);
 
     if (trace->flag >= 0) {
-        snx_rec_num(rec, SNX_F_SAMPLED, trace->flag);
+        snx_fact_set(facts, SNX_FACT_SAMPLED, trace->flag);
     }
 
     if (trace->rate >= 0) {
         ngx_sentry_trace_pack_rate(trace->rate, rec);
     }
 
-    if (trace->propagated) {
-        snx_rec_str(rec, SNX_F_UPSTREAM_SPAN_ID,
-                    snx_str(trace->upstream_span_id, 8));
-    }
-
     /* what went nowhere and is all ours the sender can make itself */
 
     if (trace->sampled == 1 && !trace->built && !trace->frozen) {
-        snx_rec_num(rec, SNX_F_SAMPLE_RAND, trace->random);
+        snx_fact_set(facts, SNX_FACT_SAMPLE_RAND, trace->random);
         return;
     }
 

@@ -113,7 +113,7 @@ ngx_sentry_trail_make(ngx_http_request_t *r)
         return NULL;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_sentry_ctx_t));
+    ctx = ngx_sentry_room_take(r->pool);
     if (ctx == NULL) {
         return NULL;
     }
@@ -145,7 +145,7 @@ ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
     if (slot) {
         slot->escape = 1;
         slot->not_found = draw->missed;
-        slot->len = draw->random;
+        slot->len = draw->random & 0xfffff;      /* millionths: 20 bits */
         slot->data = (u_char *) draw->conf;
     }
 }

@@ -96,11 +96,28 @@ static ngx_int_t
 ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
 {
     snx_lost_t           why;
-    ngx_sentry_trace_t  *trace;
+    ngx_sentry_draw_t    draw;
+    ngx_sentry_trace_t  *trace, copy;
 
     trace = ngx_sentry_trace_keep(event->request);
 
-    if (trace == NULL || trace->sampled < 0) {
+    if (trace == NULL) {
+
+        /* no memory: what is drawn now is to be found again */
+
+        ngx_sentry_trace_of(event->request, &copy);
+        trace = &copy;
+
+        if (!copy.continued) {
+            draw.conf = copy.conf;
+            draw.random = copy.random;
+            draw.missed = 0;
+
+            ngx_sentry_trail_draw(event->request, &draw);
+        }
+    }
+
+    if (trace->sampled < 0) {
         return 0;
     }
 
@@ -128,7 +145,9 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
         return 0;
     }
 
-    if (ngx_sentry_capture_ignored(event->request, event->conf)) {
+    if (event->conf->ignore
+        && ngx_sentry_capture_ignored(event->request, event->conf))
+    {
         ngx_sentry_transaction_lose(event->request, event->conf,
                                     SNX_LOST_IGNORED, 1);
         return 0;
@@ -238,18 +257,25 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     snx_rec_raw(rec, ngx_sentry_str(&event->conf->constants));
 
     ngx_sentry_transaction_identity(event, upgrade, rec);
-    ngx_sentry_transaction_line(event, rec);
     ngx_sentry_request_client(event, rec);
+    ngx_sentry_transaction_line(event, rec);
     ngx_sentry_transaction_marks(event, upgrade, rec);
     ngx_sentry_pack_upstreams(event, rec);
-    ngx_sentry_trail_passes(event->ctx, rec);
 
-    ngx_sentry_subrequest_pack(event->ctx, rec);
+    if (event->ctx && event->ctx->npasses) {
+        ngx_sentry_trail_passes(event->ctx, rec);
+    }
+
+    if (event->ctx && event->ctx->spans) {
+        ngx_sentry_subrequest_pack(event->ctx, rec);
+    }
+
     ngx_sentry_pack_directives(event, rec);
     ngx_sentry_pack_numbers(r, rec);
 
     if (r->headers_in.content_length_n > 0) {
-        snx_rec_num(rec, SNX_F_BODY_SIZE, r->headers_in.content_length_n);
+        snx_fact_set(rec->facts, SNX_FACT_BODY_SIZE,
+                     r->headers_in.content_length_n);
     }
 
     ngx_sentry_transaction_agent(event, rec);
@@ -260,19 +286,22 @@ static void
 ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
     snx_rec_writer_t *rec)
 {
-    int64_t  start;
+    int64_t       start;
+    snx_facts_t  *facts;
 
+    facts = rec->facts;
     start = ((int64_t) event->request->start_sec * 1000
              + (int64_t) event->request->start_msec) * 1000;
 
-    snx_rec_str(rec, SNX_F_EVENT_ID,
-                snx_str(event->event_id, sizeof(event->event_id)));
-    snx_rec_num(rec, SNX_F_START_US, start);
-    snx_rec_num(rec, SNX_F_TIMESTAMP_US,
-                ngx_sentry_transaction_end(event, start, upgrade));
+    facts->has |= 1u << SNX_FACT_EVENT_ID;
+    ngx_memcpy(facts->event_id, event->event_id, sizeof(facts->event_id));
+
+    snx_fact_set(facts, SNX_FACT_START_US, start);
+    snx_fact_set(facts, SNX_FACT_TIMESTAMP_US,
+                 ngx_sentry_transaction_end(event, start, upgrade));
 
     if (event->status) {
-        snx_rec_num(rec, SNX_F_STATUS, (int64_t) event->status);
+        snx_fact_set(facts, SNX_FACT_STATUS, (int64_t) event->status);
     }
 
     ngx_sentry_trace_pack(event->request, rec);
@@ -288,35 +317,29 @@ static void
 ngx_sentry_transaction_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     size_t               from;
-    u_char               line[SNX_MEMO_TEXT_MAX], *p;
     uint64_t             key, hash;
     uint32_t             left_out;
-    ngx_str_t           *host;
-    snx_str_t            in, packed;
+    snx_str_t            line, host, packed;
     snx_memo_t          *memo;
     ngx_http_request_t  *r;
 
     r = event->request;
-    host = &r->headers_in.server;
+    line = ngx_sentry_str(&r->request_line);
+    host = ngx_sentry_str(&r->headers_in.server);
     memo = ngx_sentry_process_memo();
 
-    if (memo == NULL || event->conf->transaction
-        || r->request_line.len + host->len > sizeof(line))
-    {
+    if (memo == NULL || event->conf->transaction) {
         ngx_sentry_transaction_name(event, rec);
         return;
     }
 
-    p = ngx_cpymem(line, r->request_line.data, r->request_line.len);
-    p = ngx_cpymem(p, host->data, host->len);
-
     /* the port is part of the URL; addresses have no more than 48 bits */
 
     key = (uint64_t) (uintptr_t) event->conf
-          ^ (uint64_t) ngx_inet_get_port(r->connection->local_sockaddr) << 48;
-    in = snx_str(line, (size_t) (p - line));
+          ^ (uint64_t) rec->facts->num[SNX_FACT_SERVER_PORT
+                                       - SNX_FACT_NUMBERS] << 48;
 
-    if (snx_memo_get(memo, key, in, &packed, &hash) == SNX_OK) {
+    if (snx_memo_get(memo, key, line, host, &packed, &hash) == SNX_OK) {
         snx_rec_raw(rec, packed);
         return;
     }
@@ -327,7 +350,7 @@ ngx_sentry_transaction_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     ngx_sentry_transaction_name(event, rec);
 
     if (rec->left_out == left_out) {
-        snx_memo_put(memo, key, in,
+        snx_memo_put(memo, key, line, host,
                      snx_str(rec->start + from,
                              (size_t) (rec->pos - rec->start) - from),
                      hash);
@@ -373,7 +396,9 @@ ngx_sentry_transaction_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     key = (uint64_t) (uintptr_t) &event->conf->scrub | 1;
 
-    if (memo && snx_memo_get(memo, key, in, &out, &hash) == SNX_OK) {
+    if (memo && snx_memo_get(memo, key, in, ngx_sentry_none, &out, &hash)
+                == SNX_OK)
+    {
         snx_rec_pair(rec, SNX_F_HEADER, snx_str("User-Agent", 10), out);
         return;
     }
@@ -389,7 +414,7 @@ ngx_sentry_transaction_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
                                     SNX_HEADER_VALUE_MAX));
 
     if (memo) {
-        snx_memo_put(memo, key, in, out, hash);
+        snx_memo_put(memo, key, in, ngx_sentry_none, out, hash);
     }
 
     snx_rec_close(rec, out.len);
@@ -470,7 +495,7 @@ ngx_sentry_transaction_mark(snx_moment_t moment, int64_t time_us,
 static int64_t
 ngx_sentry_transaction_accept(ngx_http_request_t *r)
 {
-#if (NGX_HTTP_SSL)
+#if (NGX_HTTP_SSL || NGX_COMPAT)
     int64_t            accept, start;
     ngx_connection_t  *c;
 

@@ -250,7 +250,7 @@ ngx_sentry_variable_set(ngx_http_variable_value_t *v, u_char *data,
     size_t len)
 {
     v->data = data;
-    v->len = (unsigned) len;
+    v->len = len & 0xfffffff;       /* of 28 bits; at most 8 KB of baggage */
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;

@@ -31,6 +31,8 @@
 #define SNX_SENDER_STACK       (512 * 1024)
 #define SNX_SENDER_NICE        5
 #define SNX_SENDER_JOIN_MS     150     /* beyond the time to deliver */
+#define SNX_SENDER_STUCK_MS    500     /* of CPU, in one turn of the loop */
+#define SNX_SENDER_LOOK_MS     2       /* whether it has ended */
 
 
 struct snx_sender_s {
@@ -44,6 +46,9 @@ struct snx_sender_s {
     _Atomic int         stop;
     _Atomic uint64_t    deadline_ms;   /* once stop is set */
     _Atomic int         running;
+    _Atomic uint32_t    turn;          /* of the loop */
+    uint32_t            seen_turn;     /* by the main thread */
+    uint64_t            seen_cpu_ms;   /* when that one was new */
     unsigned            lost:1;        /* the lease is */
     char               *proxy;         /* what conf points to */
     char               *ca_file;
@@ -191,6 +196,9 @@ snx_sender_loop(snx_sender_t *sender)
     deliver = sender->deliver;
 
     for ( ;; ) {
+        (void) atomic_fetch_add_explicit(&sender->turn, 1,
+                                         memory_order_relaxed);
+
         now_ms = snx_process_now_ms();
         snx_sender_renew(sender, now_ms);
 
@@ -413,22 +421,81 @@ snx_sender_running(const snx_sender_t *sender)
 }
 
 
+/*
+ * By its CPU: a thread that sleeps is well, and one that a busy machine does
+ * not let run is not stuck.
+ */
+
+snx_rc_t
+snx_sender_watch(snx_sender_t *sender)
+{
+    snx_rc_t         rc;
+    uint32_t         turn;
+    uint64_t         cpu_ms;
+    clockid_t        clock;
+    struct timespec  ts;
+
+    if (pthread_getcpuclockid(sender->thread, &clock) != 0
+        || clock_gettime(clock, &ts) != 0)
+    {
+        return SNX_OK;
+    }
+
+    cpu_ms = (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+    turn = atomic_load_explicit(&sender->turn, memory_order_relaxed);
+
+    if (turn != sender->seen_turn) {
+        sender->seen_turn = turn;
+        sender->seen_cpu_ms = cpu_ms;
+    }
+
+    if (cpu_ms - sender->seen_cpu_ms < SNX_SENDER_STUCK_MS
+        || pthread_mutex_trylock(&sender->lock) != 0)
+    {
+        return SNX_OK;
+    }
+
+    rc = sender->transport == NULL ? SNX_AGAIN
+                                   : snx_transport_cut(sender->transport);
+
+    (void) pthread_mutex_unlock(&sender->lock);
+
+    if (rc != SNX_OK) {
+        return SNX_OK;
+    }
+
+    sender->seen_cpu_ms = cpu_ms;
+
+    return SNX_DONE;
+}
+
+
+/*
+ * Asks again and again: a wait with an end would have it on the wall clock,
+ * which may be set back by a day meanwhile.
+ */
+
 static int
 snx_sender_join(snx_sender_t *sender, uint32_t wait_ms)
 {
+    uint64_t         end_ms;
     struct timespec  ts;
 
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
+    ts.tv_sec = 0;
+    ts.tv_nsec = SNX_SENDER_LOOK_MS * 1000000;
 
-    ts.tv_sec += wait_ms / 1000;
-    ts.tv_nsec += (long) (wait_ms % 1000) * 1000000;
+    end_ms = snx_process_now_ms() + wait_ms;
 
-    if (ts.tv_nsec >= 1000000000) {
-        ts.tv_nsec -= 1000000000;
-        ts.tv_sec++;
+    while (pthread_tryjoin_np(sender->thread, NULL) != 0) {
+
+        if (snx_process_now_ms() >= end_ms) {
+            return 0;
+        }
+
+        (void) nanosleep(&ts, NULL);
     }
 
-    return pthread_timedjoin_np(sender->thread, NULL, &ts) == 0;
+    return 1;
 }
 
 

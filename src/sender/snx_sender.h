@@ -68,6 +68,15 @@ int snx_sender_message(snx_sender_t *sender, snx_sender_msg_t *msg);
 int snx_sender_running(const snx_sender_t *sender);
 
 /*
+ * Frees a thread that is stuck: whoever Sentry is, it keeps a library busy
+ * without end.  All connections are shut down, what was in flight is tried
+ * again.  Call it from a timer: SNX_OK when all is well, SNX_DONE when
+ * that was done, once in a while.  Threads: nginx's main thread.  Cost: a
+ * system call, never blocks.
+ */
+snx_rc_t snx_sender_watch(snx_sender_t *sender);
+
+/*
  * Ends the thread: delivers what is queued (when it still has the lease) for
  * at most timeout_ms, gives back what is not answered, releases the lease,
  * joins and frees.  After it, messages cannot be read: it hands the last

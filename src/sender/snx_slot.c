@@ -180,7 +180,20 @@ snx_slot_on_header(char *data, size_t size, size_t n, void *user)
 }
 
 
-static void
+/*
+ * Text is copied, which takes memory: without it the default would be in
+ * force, an environment's proxy or other certificates than those asked for.
+ * What this libcurl was built without needs no value.
+ */
+
+static int
+snx_slot_text(CURL *easy, CURLoption option, const char *value)
+{
+    return curl_easy_setopt(easy, option, value) != CURLE_OUT_OF_MEMORY;
+}
+
+
+static int
 snx_slot_tls(const snx_transport_conf_t *conf, CURL *easy)
 {
     long  verify;
@@ -192,14 +205,13 @@ snx_slot_tls(const snx_transport_conf_t *conf, CURL *easy)
     (void) curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, verify);
     (void) curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, verify * 2);
 
-    if (conf->ca_file != NULL) {
-        (void) curl_easy_setopt(easy, CURLOPT_CAINFO, conf->ca_file);
-        (void) curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, conf->ca_file);
-    }
+    return conf->ca_file == NULL
+           || (snx_slot_text(easy, CURLOPT_CAINFO, conf->ca_file)
+               && snx_slot_text(easy, CURLOPT_PROXY_CAINFO, conf->ca_file));
 }
 
 
-static void
+static int
 snx_slot_network(const snx_transport_conf_t *conf, CURL *easy)
 {
     uint32_t  connect_ms;
@@ -213,26 +225,26 @@ snx_slot_network(const snx_transport_conf_t *conf, CURL *easy)
     (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
                             (long) conf->timeout_ms);
 
-    /* "" is not "unset": it keeps the environment's proxies out */
-
-    (void) curl_easy_setopt(easy, CURLOPT_PROXY,
-                            conf->proxy == NULL ? "" : conf->proxy);
-    (void) curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     (void) curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-
     (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                             (long) CURL_HTTP_VERSION_2TLS);
     (void) curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 
-#if (LIBCURL_VERSION_NUM >= 0x075500)
-    (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
-                            (long) (CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-
 #if (LIBCURL_VERSION_NUM >= 0x075700)
     (void) curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+
+    /* "" is not "unset": it keeps the environment's proxies out */
+
+    return snx_slot_text(easy, CURLOPT_PROXY,
+                         conf->proxy == NULL ? "" : conf->proxy)
+           && snx_slot_text(easy, CURLOPT_NOPROXY, "")
+#if (LIBCURL_VERSION_NUM >= 0x075500)
+           && snx_slot_text(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+           && curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+                               (long) (CURLPROTO_HTTP | CURLPROTO_HTTPS))
+              == CURLE_OK;
 #endif
 }
 
@@ -250,13 +262,16 @@ snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf)
         return NULL;
     }
 
-    snx_slot_network(conf, easy);
-    snx_slot_tls(conf, easy);
+    if (!snx_slot_network(conf, easy) || !snx_slot_tls(conf, easy)
+        || !snx_slot_text(easy, CURLOPT_USERAGENT,
+                          conf->user_agent == NULL ? SNX_CLIENT
+                                                   : conf->user_agent))
+    {
+        curl_easy_cleanup(easy);
+        return NULL;
+    }
 
     (void) curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    (void) curl_easy_setopt(easy, CURLOPT_USERAGENT,
-                            conf->user_agent == NULL ? SNX_CLIENT
-                                                     : conf->user_agent);
     (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
     (void) curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
     (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION,

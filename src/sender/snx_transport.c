@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "snx_slot.h"
+#include "snx_sockets.h"
 #include "snx_watch.h"
 
 
@@ -21,6 +22,7 @@ struct snx_transport_s {
     CURLM                 *multi;
     snx_transport_conf_t   conf;
     uint32_t               inflight[SNX_POOLS_N];
+    snx_sockets_t          sockets;
     snx_watch_t            watch;
     snx_slot_t             slots[SNX_TRANSPORT_SLOTS_N];
 };
@@ -30,31 +32,46 @@ static const uint32_t  snx_transport_max[SNX_POOLS_N] = {
     SNX_TRANSPORT_SENTRY_N, SNX_TRANSPORT_SPOTLIGHT_N
 };
 
-static pthread_once_t  snx_transport_once = PTHREAD_ONCE_INIT;
-static CURLcode        snx_transport_global;
+static pthread_mutex_t  snx_transport_lock = PTHREAD_MUTEX_INITIALIZER;
+static int              snx_transport_begun;
 
 
 /*
- * Once per process and never undone: another module may use curl as well.
- * Takes tens of ms for TLS, therefore not before it is needed.
+ * Once per process, unless it failed, and never undone: another module may
+ * use curl as well.  Takes tens of ms for TLS, therefore not before it is
+ * needed.
  */
 
-static void
+static CURLcode
 snx_transport_global_init(void)
 {
-    snx_transport_global = curl_global_init(CURL_GLOBAL_DEFAULT);
+    CURLcode  code;
+
+    code = CURLE_OK;
+
+    (void) pthread_mutex_lock(&snx_transport_lock);
+
+    if (!snx_transport_begun) {
+        code = curl_global_init(CURL_GLOBAL_DEFAULT);
+        snx_transport_begun = (code == CURLE_OK);
+    }
+
+    (void) pthread_mutex_unlock(&snx_transport_lock);
+
+    return code;
 }
 
 
 snx_transport_t *
 snx_transport_create(const snx_transport_conf_t *conf, const char **why)
 {
+    CURLcode          code;
     snx_transport_t  *transport;
 
-    (void) pthread_once(&snx_transport_once, snx_transport_global_init);
+    code = snx_transport_global_init();
 
-    if (snx_transport_global != CURLE_OK) {
-        *why = curl_easy_strerror(snx_transport_global);
+    if (code != CURLE_OK) {
+        *why = curl_easy_strerror(code);
         return NULL;
     }
 
@@ -76,6 +93,8 @@ snx_transport_create(const snx_transport_conf_t *conf, const char **why)
         *why = "no memory";
         return NULL;
     }
+
+    snx_sockets_init(&transport->sockets);
 
     (void) curl_multi_setopt(transport->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
                              (long) SNX_TRANSPORT_HOST_N);
@@ -114,6 +133,7 @@ snx_transport_destroy(snx_transport_t *transport)
     (void) curl_multi_cleanup(transport->multi);
     snx_watch_done(&transport->watch);
 
+    snx_sockets_done(&transport->sockets);
     free(transport);
 }
 
@@ -265,6 +285,10 @@ snx_transport_post(snx_transport_t *transport, snx_pool_t pool,
 
     if (slot->easy == NULL) {
         slot->easy = snx_slot_easy(slot, &transport->conf);
+
+        if (slot->easy != NULL) {
+            snx_sockets_use(&transport->sockets, slot->easy);
+        }
     }
 
     snx_slot_reset(slot);
@@ -305,7 +329,8 @@ snx_transport_run(snx_transport_t *transport, uint32_t wait_ms)
  */
 
 static void
-snx_transport_answer(snx_slot_t *slot, CURLcode code, snx_answer_t *answer)
+snx_transport_answer(const snx_transport_t *transport, snx_slot_t *slot,
+    CURLcode code, snx_answer_t *answer)
 {
     long         status, version;
     curl_off_t   total_us;
@@ -331,7 +356,7 @@ snx_transport_answer(snx_slot_t *slot, CURLcode code, snx_answer_t *answer)
     answer->reason = slot->reason;
     answer->body = snx_slot_said(slot);
 
-    if (status == 407) {
+    if (status == 407 && transport->conf.proxy != NULL) {
 
         /* a proxy's word: Sentry has not seen the envelope */
 
@@ -377,7 +402,7 @@ snx_transport_next(snx_transport_t *transport, snx_answer_t *answer)
     (void) curl_multi_remove_handle(transport->multi, slot->easy);
     slot->state = SNX_SLOT_ENDED;
 
-    snx_transport_answer(slot, code, answer);
+    snx_transport_answer(transport, slot, code, answer);
 
     return 1;
 }
@@ -403,6 +428,13 @@ snx_transport_cancel(snx_transport_t *transport, snx_pool_t pool,
     }
 
     return 0;
+}
+
+
+snx_rc_t
+snx_transport_cut(snx_transport_t *transport)
+{
+    return snx_sockets_cut(&transport->sockets);
 }
 
 

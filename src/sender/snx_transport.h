@@ -6,7 +6,8 @@
  * connections.  Owns all that is curl.  Knows nothing of records, projects
  * and envelopes; decides nothing.
  *
- * One thread; only snx_transport_wakeup() may be called from another one.
+ * One thread; only snx_transport_wakeup() and snx_transport_cut() may be
+ * called from another one.
  */
 
 
@@ -108,6 +109,13 @@ int snx_transport_cancel(snx_transport_t *transport, snx_pool_t pool,
 
 /* Ends a wait of snx_transport_run().  From any thread. */
 void snx_transport_wakeup(snx_transport_t *transport);
+
+/*
+ * Shuts all connections down, under a transport that is stuck in one: what is
+ * in flight ends without an answer.  SNX_OK, or SNX_AGAIN: not now.  From any
+ * thread, never blocks.
+ */
+snx_rc_t snx_transport_cut(snx_transport_t *transport);
 
 
 #endif /* SNX_TRANSPORT_H_INCLUDED */

@@ -19,6 +19,7 @@ package NginxTest;
 # protocol.  Waiting is always for a condition, with a deadline.
 #
 # Environment: TEST_NGINX_BINARY, TEST_NGINX_MODULE (empty: built in),
+# TEST_NGINX_BEFORE, TEST_NGINX_AFTER (modules to load before and after it),
 # TEST_NGINX_LEAVE (keep the directory), TEST_NGINX_VERBOSE.
 
 use warnings;
@@ -55,8 +56,11 @@ our $ROOT = abs_path(dirname(abs_path(__FILE__)) . '/../..');
 my $current;    # the test that port() and http() speak of
 
 
+# Skips the whole file with an nginx that lacks what is in it by default, and
+# what most configurations use, unless it is told to do without: bare => 1.
+
 sub new {
-    my ($class) = @_;
+    my ($class, %opt) = @_;
     my $self = bless {}, $class;
 
     $self->{pid} = $$;
@@ -77,6 +81,7 @@ sub new {
     sanitizer_options($self->{dir});
 
     $current = $self;
+    $self->_usual() if !$opt{bare};
 
     return $self;
 }
@@ -127,9 +132,41 @@ sub has {
 sub has_module {
     my ($self, $feature) = @_;
 
-    $self->{version} //= `$self->{binary} -V 2>&1`;
+    return !$self->lacks($feature) if $feature eq 'http-cache';
 
-    return $self->{version} =~ /--with-\Q$feature\E(?:_module)?\b/ ? 1 : 0;
+    return $self->_version() =~ /--with-\Q$feature\E(?:_module)?\b/ ? 1 : 0;
+}
+
+
+# Of what is there by default: "http_rewrite", "http-cache".
+
+sub lacks {
+    my ($self, $feature) = @_;
+
+    return $self->_version() =~ /--without-\Q$feature\E(?:_module)?\b/ ? 1 : 0;
+}
+
+
+sub _usual {
+    my ($self) = @_;
+
+    Test::More::plan(skip_all => "nginx was built $1")
+        if $self->_version() =~ /(--without-http_\w+)/;
+}
+
+
+sub _version {
+    my ($self) = @_;
+
+    return $self->{version} //= `$self->{binary} -V 2>&1`;
+}
+
+
+# The directives that load these: lists of paths.
+
+sub load_modules {
+    return join '', map { "load_module $_;\n" } map { split } grep { defined }
+                    @_;
 }
 
 
@@ -138,9 +175,7 @@ sub has_module {
 sub nginx_version {
     my ($self) = @_;
 
-    $self->{version} //= `$self->{binary} -V 2>&1`;
-
-    return $self->{version} =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
+    return $self->_version() =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
            ? $1 * 1000000 + $2 * 1000 + $3 : 0;
 }
 

@@ -141,8 +141,11 @@ test_bucket(void)
         start = 1000000;
 
         for (ms = 0; ms < tests[i].events; ms++) {
-            passed += snx_gate_pass(gate, &limit, key_of(1),
-                                    start + ms * tests[i].step_ms, &held);
+            if (snx_gate_pass(gate, &limit, key_of(1),
+                              start + ms * tests[i].step_ms, &held))
+            {
+                passed++;
+            }
         }
 
         ok(passed == tests[i].passed, "bucket %u: %u pass, %u should", i,

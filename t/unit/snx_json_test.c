@@ -292,6 +292,8 @@ test_random(void)
     uint32_t        lcg;
     unsigned char   in[64], want[256];
 
+    static const unsigned char  letters[] =
+                                    "abcdefghijklmnopqrstuvwxyz";
     static const unsigned char  odd[] = "a\"\\\n\xe2\x82\xac\xc3\xbc\xff\xed";
 
     lcg = 4711;
@@ -301,7 +303,7 @@ test_random(void)
 
         for (n = 0; n < sizeof(in); n++) {
             lcg = lcg * 1664525 + 1013904223;
-            in[n] = (lcg >> 24) < 160 ? 'a' + (lcg >> 16) % 26
+            in[n] = (lcg >> 24) < 160 ? letters[(lcg >> 16) % 26]
                                       : odd[(lcg >> 8) % (sizeof(odd) - 1)];
         }
 

@@ -18,7 +18,9 @@ found(const snx_memo_t *memo, uint64_t key, const char *in, const char *want)
     uint64_t   hash;
     snx_str_t  out;
 
-    if (snx_memo_get(memo, key, snx_cstr(in), &out, &hash) != SNX_OK) {
+    if (snx_memo_get(memo, key, snx_cstr(in), snx_str(NULL, 0), &out, &hash)
+        != SNX_OK)
+    {
         return want == NULL;
     }
 
@@ -33,8 +35,10 @@ put(snx_memo_t *memo, uint64_t key, const char *in, const char *out)
     uint64_t   hash;
     snx_str_t  was;
 
-    (void) snx_memo_get(memo, key, snx_cstr(in), &was, &hash);
-    snx_memo_put(memo, key, snx_cstr(in), snx_cstr(out), hash);
+    (void) snx_memo_get(memo, key, snx_cstr(in), snx_str(NULL, 0), &was,
+                        &hash);
+    snx_memo_put(memo, key, snx_cstr(in), snx_str(NULL, 0), snx_cstr(out),
+                 hash);
 }
 
 
@@ -43,6 +47,8 @@ main(void)
 {
     int          i, wrong;
     char         in[SNX_MEMO_TEXT_MAX + 2], out[16];
+    uint64_t     hash;
+    snx_str_t    was;
     snx_memo_t  *memo;
 
     memo = calloc(1, sizeof(snx_memo_t));
@@ -89,6 +95,16 @@ main(void)
     }
 
     is_int(wrong, 0, "of many strings each has its own result or none");
+
+    (void) snx_memo_get(memo, 9, snx_cstr("one"), snx_cstr("two"), &was, &hash);
+    snx_memo_put(memo, 9, snx_cstr("one"), snx_cstr("two"), snx_cstr("1+2"),
+                 hash);
+    ok(snx_memo_get(memo, 9, snx_cstr("one"), snx_cstr("two"), &was, &hash)
+       == SNX_OK && was.len == 3 && memcmp(was.data, "1+2", 3) == 0,
+       "of two strings");
+    ok(snx_memo_get(memo, 9, snx_cstr("onet"), snx_cstr("wo"), &was, &hash)
+       == SNX_DONE, "of two strings, parted elsewhere");
+    ok(found(memo, 9, "onetwo", NULL), "of two strings as one");
 
     free(memo);
 

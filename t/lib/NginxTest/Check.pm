@@ -14,7 +14,8 @@ use Test::More ();
 our $N = 4;
 
 my $ALERTS = qr/\[alert\]|exited with (?:fatal )?code [1-9]/;
-my $SANITIZER = qr/(?:ERROR|WARNING): \w*Sanitizer|: runtime error: /;
+my $SANITIZER
+    = qr{(?:ERROR|WARNING): \w*Sanitizer|^\S+:\d+:\d+: runtime error: };
 
 
 sub _wrong {

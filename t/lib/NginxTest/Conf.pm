@@ -12,6 +12,10 @@ use strict;
 sub expand {
     my ($self, $text) = @_;
 
+    # a test that can do without skips what needs it
+    $text =~ s/^(\s*listen\s[^;]*) http2;/$1;/mg
+        if !$self->has_module('http_v2');
+
     $text =~ s/%%GLOBALS%%/$self->_globals()/ge;
     $text =~ s/%%GLOBALS_HTTP%%/$self->_globals_http()/ge;
     $text =~ s/%%MARKER%%/$self->_marker_server()/ge;
@@ -33,8 +37,9 @@ sub _globals {
         . "error_log $self->{dir}/error.log "
         . ($self->{conf}{log_level} || 'notice') . ";\n";
 
-    $globals = "load_module $self->{module};\n$globals"
-        if !$self->is_static();
+    $globals = NginxTest::load_modules($ENV{TEST_NGINX_BEFORE},
+        $self->is_static() ? '' : $self->{module}, $ENV{TEST_NGINX_AFTER})
+        . $globals;
 
     $globals .= 'user nobody ' . getgrgid((getpwnam 'nobody')[3]) . ";\n"
         if $> == 0;
@@ -51,7 +56,7 @@ sub _globals_http {
     my ($self) = @_;
 
     return "access_log off;\n" . join '', map {
-        "${_}_temp_path $self->{dir}/${_}_temp;\n"
+        $self->lacks("http_$_") ? '' : "${_}_temp_path $self->{dir}/${_}_temp;\n"
     } qw/ client_body proxy fastcgi uwsgi scgi /;
 }
 
@@ -59,6 +64,8 @@ sub _globals_http {
 sub _marker_server {
     my ($self) = @_;
     my $dsn = $self->dsn(9999);
+    my $fail = $self->lacks('http_rewrite') ? 'try_files /none =503'
+                                            : 'return 503';
 
     return <<"EOC";
     server {
@@ -67,7 +74,7 @@ sub _marker_server {
         sentry_capture 5xx;
         sentry_sample_rate 1;
 
-        location /marker/ { return 503; }
+        location /marker/ { $fail; }
         location = /status { sentry_status; }
     }
 EOC

@@ -22,7 +22,8 @@ my $fast = eval { require JSON::XS; JSON::XS->new()->utf8() } || $json;
 
 
 # tls: with a certificate for localhost and 127.0.0.1 in certificate(); its
-# names (a list) and not_after can be given in a hash.
+# names (a list), not_before and not_after can be given in a hash, and that an
+# authority is to issue it, then in certificate().
 
 sub new {
     my ($class, $t, %opt) = @_;
@@ -66,22 +67,33 @@ sub _certificate {
     require IO::Socket::SSL::Utils;
     IO::Socket::SSL::Utils->import();
 
+    my @ca = $tls->{issued} ? IO::Socket::SSL::Utils::CERT_create(CA => 1,
+        subject => { commonName => "authority $self->{port}" }) : ();
+
     my ($cert, $key) = IO::Socket::SSL::Utils::CERT_create(
+        $tls->{issued} ? (issuer => \@ca) : (),
         purpose => 'server',
         subject => { commonName => $names->[0] },
         subjectAltNames => [ map { [ /^[\d.]+$/ ? 'IP' : 'DNS', $_ ] }
                              @$names ],
-        not_before => time() - 86400,
+        not_before => $tls->{not_before} || time() - 86400,
         not_after => $tls->{not_after} || time() + 86400);
 
     IO::Socket::SSL::Utils::PEM_cert2file($cert, "$self->{dir}.crt");
     IO::Socket::SSL::Utils::PEM_key2file($key, "$self->{dir}.key");
 
+    IO::Socket::SSL::Utils::PEM_cert2file($ca[0], "$self->{dir}.ca")
+        if @ca;
+
     return ("$self->{dir}.crt", "$self->{dir}.key");
 }
 
 
-sub certificate { return "$_[0]->{dir}.crt" }
+sub certificate {
+    my ($self) = @_;
+
+    return -e "$self->{dir}.ca" ? "$self->{dir}.ca" : "$self->{dir}.crt";
+}
 
 
 sub port { return $_[0]->{port} }

@@ -46,7 +46,16 @@ sub _command {
     my ($self) = @_;
 
     return [ $self->{binary}, '-p', "$self->{dir}/", '-c', 'nginx.conf',
-             '-e', "$self->{dir}/error.log" ];
+             $self->_error_log("$self->{dir}/error.log") ];
+}
+
+
+# Where the log goes before the configuration is read; 1.19.5 can be told.
+
+sub _error_log {
+    my ($self, $log) = @_;
+
+    return $self->nginx_version() < 1019005 ? () : ('-e', $log);
 }
 
 
@@ -341,7 +350,8 @@ sub check_config {
 
     $output = "$self->{dir}/check$self->{checked}.out";
     $pid = $self->_spawn([ $self->{binary}, '-t', '-p', "$self->{dir}/",
-        '-c', "check$self->{checked}.conf", '-e', 'stderr' ], $output);
+        '-c', "check$self->{checked}.conf", $self->_error_log('stderr') ],
+        $output);
     waitpid $pid, 0;
 
     return ($? >> 8 || $?, $self->read_file($output));

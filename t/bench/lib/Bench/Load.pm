@@ -2,97 +2,86 @@ package Bench::Load;
 
 # Copyright (C) ngx_sentry authors
 #
-# Load by h2load over kept-alive HTTP/1.1 connections: a number of requests
-# as fast as they go, or an offered rate with the time of each answer.
+# Runs t/bench/load, on the second CPU where there are two.
 
 use warnings;
 use strict;
 
-use Time::HiRes qw/ time /;
+use Cwd qw/ abs_path /;
+use FindBin;
+use JSON::XS;
 
 
 my $clients = 16;
+my $program = abs_path("$FindBin::Bin/../..") . '/build/bench/load';
+
+my @few = ('User-Agent: load');
 
 my @ten = (
-    'accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
-    'accept-encoding: gzip, deflate, br',
-    'accept-language: en-US,en;q=0.5',
-    'cache-control: max-age=0',
-    'cookie: session=0123456789abcdef0123456789abcdef; theme=dark',
-    'dnt: 1',
-    'referer: http://localhost/list?page=2',
-    'sec-fetch-mode: navigate',
-    'upgrade-insecure-requests: 1',
-    'user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101',
+    'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+    'Accept-Encoding: gzip, deflate, br',
+    'Accept-Language: en-US,en;q=0.5',
+    'Cache-Control: max-age=0',
+    'Cookie: session=0123456789abcdef0123456789abcdef; theme=dark',
+    'DNT: 1',
+    'Referer: http://localhost/list?page=2',
+    'Sec-Fetch-Mode: navigate',
+    'Upgrade-Insecure-Requests: 1',
+    'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101',
 );
 
 
 sub command {
     my ($nginx, $load, $opt, @more) = @_;
-    my @headers = $opt->{headers} eq 'ten' ? map { ('-H', $_) } @ten : ();
+    my @headers = $opt->{headers} eq 'ten' ? @ten : @few;
     my @cpu = Bench::Nginx::cpus() > 1 ? qw/ taskset -c 1 / : ();
 
-    return (@cpu, 'h2load', '--h1', '-t', 1, @headers, @more,
-            "http://127.0.0.1:$nginx->{port}/$load");
+    return (@cpu, $program, @more, (map { ('-H', $_) } @headers),
+            $nginx->{port}, "/$load");
 }
 
+
+# What it says: requests, failed, rate, and with the worker's pid loop and
+# others, in us of CPU for a request; at an offered rate p50, p99, p99.9.
 
 sub run {
     my (@command) = @_;
 
-    open my $pipe, '-|', @command
-        or die "t/bench/run: cannot run h2load: $!\n";
-    local $/;
-    my $said = <$pipe> // '';
+    open my $pipe, '-|', @command or die "t/bench/run: $command[0]: $!\n";
+    my $said = <$pipe>;
     close $pipe;
 
-    my ($done) = $said =~ /(\d+) done/;
-    my ($ok) = $said =~ /(\d+) 2xx/;
-    my ($failed) = $said =~ /(\d+) 5xx/;
+    die "t/bench/run: the load did not get its answers\n" if !defined $said;
 
-    die "t/bench/run: h2load did not get its answers:\n$said"
-        if !$done || $ok + $failed != $done;
-
-    return ($done, $said =~ /finished in [^,]+, ([\d.]+) req/);
+    return decode_json($said);
 }
 
 
-# { rate, loop, others }: requests a second, and the CPU time of a request in
-# the event loop and in other threads, in us.
+sub requests {
+    my ($nginx, $load, $n, $opt) = @_;
+
+    return run(command($nginx, $load, $opt, '-n', $n));
+}
+
 
 sub saturate {
     my ($nginx, $load, %opt) = @_;
-    my $before = $nginx->cpu();
-    my $began = time();
-    my ($done) = run(command($nginx, $load, \%opt, '-c', $clients, '-n',
-                             $opt{requests}));
-    my $took = time() - $began;
-    my $after = $nginx->cpu();
 
-    return {
-        rate => $done / $took,
-        loop => ($after->{loop} - $before->{loop}) * 1e6 / $done,
-        others => ($after->{others} - $before->{others}) * 1e6 / $done,
-    };
+    return run(command($nginx, $load, \%opt, '-c', $clients,
+                       '-t', $opt{turn}, '-p', $nginx->worker()));
 }
 
 
-# The times of the answers in us.  One connection for each 250 requests a
-# second, so that one slow answer delays few others.
+# Watching the clock is exact, but needs a CPU that nobody else wants.
 
 sub offered {
     my ($nginx, $load, $rate, %opt) = @_;
-    my $n = int($rate / 250) || 1;
-    my $log = "$nginx->{dir}/times";
+    my $alone = Bench::Nginx::cpus() > 1 && $load ne 'proxy'
+                && $opt{sentry} =~ /^(?:hanging|refused)$/;
 
-    unlink $log;
-    run(command($nginx, $load, \%opt, '-c', $n, '--rps', $rate / $n,
-                '-n', int($rate * $opt{latency} / 3),
-                "--log-file=$log"));
-
-    open my $in, '<', $log or die "$log: $!\n";
-
-    return [ map { (split /\t/)[2] } <$in> ];
+    return run(command($nginx, $load, \%opt, '-c', 4 * $clients,
+                       '-t', $opt{pace}, '-r', $rate,
+                       '-p', $nginx->worker(), $alone ? '-s' : ()));
 }
 
 

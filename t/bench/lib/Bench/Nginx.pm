@@ -24,12 +24,14 @@ sub new {
         dir => File::Temp->newdir('ngx_sentry_bench_XXXXXX', TMPDIR => 1),
         nginx => $opt{nginx} // 'nginx',
         module => $opt{module} // "$top/build/ngx_sentry_module.so",
+        programs => "$top/build/bench",
         sentry => $opt{sentry},
         started => [],
     }, $class;
 
     die "t/bench/run: $self->{module} is missing: make\n"
         if !-e $self->{module};
+    $self->{module} = abs_path($self->{module});
     die "t/bench/run: Sentry must be fast, slow, hanging or refused\n"
         if $opt{sentry} !~ /^(?:fast|slow|hanging|refused)$/;
 
@@ -59,33 +61,34 @@ sub dir {
 }
 
 
-# The application, and Sentry: answers at once, after a while, or accepts and
-# says nothing; "refused": nobody is there.
+# The application, and Sentry: answers at once and takes little CPU for that,
+# after a while, or accepts and says nothing; "refused": nobody is there.
 
 sub _start_others {
     my ($self) = @_;
-    my $answer = '{"id":"00000000000000000000000000000000"}';
     my $page = 'x' x 1024;
-    my $sentry = $self->{sentry} eq 'refused' ? '' : <<"EOC";
+    my $sentry = $self->{sentry} ne 'slow' ? '' : <<"EOC";
     server {
         listen 127.0.0.1:$self->{sentry_port};
         client_max_body_size 64m;
 
         location / {
-            limit_rate @{[$self->{sentry} eq 'slow' ? 20 : 0]};
-            return 200 '$answer';
+            limit_rate 20;
+            return 200 '{"id":"00000000000000000000000000000000"}';
         }
     }
 EOC
 
-    if ($self->{sentry} eq 'hanging') {
+    if ($self->{sentry} eq 'fast') {
+        push @{$self->{started}}, $self->_sink();
+
+    } elsif ($self->{sentry} eq 'hanging') {
 
         # in the backlog: connected, and never read from
 
         $self->{silent} = IO::Socket::INET->new(
             Listen => 128, LocalAddr => '127.0.0.1',
             LocalPort => $self->{sentry_port}) or die "listen: $!\n";
-        $sentry = '';
     }
 
     $self->_run('others', <<"EOC", 2);
@@ -105,6 +108,20 @@ http {
 $sentry
 }
 EOC
+}
+
+
+sub _sink {
+    my ($self) = @_;
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        exec cpus() > 1 ? qw/ taskset -c 1 / : (), "$self->{programs}/sink",
+             $self->{sentry_port};
+        exit 127;
+    }
+
+    return bless { pid => $pid, name => 'others' }, 'Bench::Nginx::One';
 }
 
 
@@ -149,10 +166,10 @@ sub _text {
     my $http = $variant->{http} // '';
     my $own = $http =~ /sentry_dsn/ ? 'location = /status { sentry_status; }'
                                     : '';
-    my $fails = $variant->{fails} ? 'if ($fails) { return 500; }' : '';
+    my $fails = $variant->{fails} ? 'if ($fails) { return 502; }' : '';
 
     return <<"EOC";
-worker_processes 1;
+worker_processes @{[$variant->{workers} // 1]};
 error_log \@DIR\@/error.log warn;
 events { worker_connections 1024; }
 
@@ -179,6 +196,9 @@ http {
         }
         location = /file {
             $fails
+        }
+        location = /fail {
+            return 502;
         }
         location = /proxy {
             $fails
@@ -322,58 +342,57 @@ sub get {
 sub worker {
     my ($self) = @_;
 
-    return $self->{pid} if $self->{single};
-
-    $self->{worker} //= (split ' ', Bench::Nginx::slurp(
-        "/proc/$self->{pid}/task/$self->{pid}/children"))[0];
+    $self->{worker} //= ($self->workers())[0];
 
     return $self->{worker};
 }
 
 
-# Seconds on a CPU so far: the event loop's, and all other threads'.
+# Those that are there now, the eldest first.
 
-sub cpu {
+sub workers {
     my ($self) = @_;
-    my $worker = $self->worker();
-    my ($loop, $others) = (0, 0);
 
-    for my $file (glob "/proc/$worker/task/*/schedstat") {
-        my ($task) = $file =~ m{/task/(\d+)/};
-        my ($ns) = split ' ', Bench::Nginx::slurp($file) || 0;
+    return $self->{pid} if $self->{single};
 
-        if ($task == $worker) { $loop += $ns / 1e9 }
-        else { $others += $ns / 1e9 }
-    }
-
-    return { loop => $loop, others => $others };
+    return split ' ', Bench::Nginx::slurp(
+        "/proc/$self->{pid}/task/$self->{pid}/children");
 }
 
 
-# KiB that this worker has for itself; what is shared is not counted.
+# KiB that the workers have for themselves, the biggest first; what is shared
+# is not counted.
 
 sub memory {
     my ($self) = @_;
-    my ($kib) = Bench::Nginx::slurp('/proc/' . $self->worker() . '/status')
-                =~ /^RssAnon:\s+(\d+)/m;
+    my @kib = map {
+        Bench::Nginx::slurp("/proc/$_/status") =~ /^RssAnon:\s+(\d+)/m
+    } $self->workers();
 
-    return $kib;
+    return sort { $b <=> $a } @kib;
 }
 
 
-# What the module says when its queue is empty, or after a while.
+# What the module says; nothing where there is none.
+
+sub status {
+    my ($self) = @_;
+    my $text = $self->get('/status') // return;
+
+    return $text =~ /^\{/ ? JSON::XS::decode_json($text) : undef;
+}
+
+
+# The same when its queue is empty, or after so many seconds.
 
 sub settled_status {
-    my ($self) = @_;
-    my ($status, $until) = (undef, time() + 5);
+    my ($self, $seconds) = @_;
+    my ($status, $until) = (undef, time() + $seconds);
 
     do {
-        my $text = $self->get('/status') // return;
-
-        return if $text !~ /^\{/;
-        $status = JSON::XS::decode_json($text);
+        $status = $self->status() // return;
         return $status if !$status->{queue}{records};
-        sleep 0.1;
+        sleep 0.02;
     } while (time() < $until);
 
     return $status;

@@ -3,7 +3,7 @@ package Bench::Report;
 # Copyright (C) ngx_sentry authors
 #
 # The figures: medians over the cycles, ratios to the first variant taken
-# within each cycle, and how far these spread.
+# within each cycle, and how sure these are.
 
 use warnings;
 use strict;
@@ -11,60 +11,95 @@ use strict;
 use JSON::XS;
 use POSIX qw/ strftime uname /;
 
+use Bench::Stat;
+
+
+my @quantiles = qw/ p50 p99 p99.9 /;
+
 
 sub new {
     my ($class, %opt) = @_;
+    my ($loadavg) = split ' ', Bench::Nginx::slurp('/proc/loadavg');
 
-    return bless { opt => \%opt, runs => [] }, $class;
+    return bless {
+        machine => machine(\%opt), load_before => $loadavg + 0,
+        opt => { map { $_ => $opt{$_} }
+                 qw/ cycles turn latency pace callgrind / },
+        runs => [], drills => {}
+    }, $class;
 }
 
 
 sub add {
     my ($self, %run) = @_;
+    my %by_name = map { $_->{name} => $_ } @{$run{results}};
+    my $first = $run{results}[0];
 
     push @{$self->{runs}}, { %run, results => [ map {
-        figures($_, $run{results}[0])
+        figures($_, $by_name{$_->{variant}{to} // ''} // $first)
     } @{$run{results}} ] };
+
+    return $self->{runs}[-1];
 }
 
 
 sub figures {
     my ($result, $first) = @_;
     my @cycles = @{$result->{cycles}};
-    my @ratios = map { $cycles[$_]{rate} / $first->{cycles}[$_]{rate} }
-                 0 .. $#cycles;
-    my @times = sort { $a <=> $b } @{$result->{times} || []};
-    my %figures = (
-        name => $result->{name},
-        rate => scalar(median(map { $_->{rate} } @cycles)),
-        ratio => scalar(median(@ratios)),
-        ratios => \@ratios,
-        loop_us => scalar(median(map { $_->{loop} } @cycles)),
-        others_us => scalar(median(map { $_->{others} } @cycles)),
-        memory_kib => $result->{memory},
-    );
+    my @paced = @{$result->{paced}};
+    my %figures = (name => $result->{name}, cycles => \@cycles,
+                   paced => \@paced, memory_kib => $result->{memory},
+                   share_delivered => scalar delivered($result->{status}));
 
-    $figures{loop_added_us} = median(map {
-        $cycles[$_]{loop} - $first->{cycles}[$_]{loop}
-    } 0 .. $#cycles);
+    if (@cycles) {
+        $figures{rate} = of('rate', @cycles);
+        $figures{loop_us} = of('loop', @cycles);
+        $figures{others_us} = of('others', @cycles);
+        $figures{ratio} = pairs('rate', \@cycles, $first->{cycles},
+                                sub { $_[0] / $_[1] });
+        $figures{loop_added_us} = pairs('loop', \@cycles, $first->{cycles},
+                                        sub { $_[0] - $_[1] });
+    }
 
-    if (@times) {
+    if (@paced) {
         $figures{offered} = $result->{offered};
-        $figures{latency_us} = { map {
-            $_ => $times[int($#times * $_ / 100)]
-        } qw/ 50 99 99.9 / };
+        $figures{paced_loop_us} = of('loop', @paced);
+
+        for my $what (@quantiles) {
+            $figures{latency}{$what} = {
+                us => of($what, @paced),
+                ratio => pairs($what, \@paced, $first->{paced},
+                               sub { $_[0] / $_[1] })
+            };
+        }
     }
 
-    if (my $counted = $result->{instructions}) {
-        $figures{instructions} = $counted->{loop};
-        $figures{instructions_others} = $counted->{others};
-        $figures{instructions_added}
-            = $counted->{loop} - $first->{instructions}{loop};
-    }
+    for my $how (qw/ instructions counters /) {
+        my $counted = $result->{$how} // next;
 
-    $figures{share_delivered} = delivered($result->{status});
+        $figures{$how} = { %$counted,
+                           added => $counted->{loop} - $first->{$how}{loop} };
+        $figures{$how}{heap_added} = $counted->{heap} - $first->{$how}{heap}
+            if defined $counted->{heap};
+    }
 
     return \%figures;
+}
+
+
+sub of {
+    my ($what, @turns) = @_;
+
+    return Bench::Stat::median(map { $_->{$what} } @turns);
+}
+
+
+sub pairs {
+    my ($what, $these, $those, $how) = @_;
+
+    return Bench::Stat::summary(map {
+        $how->($these->[$_]{$what}, $those->[$_]{$what})
+    } 0 .. $#$these);
 }
 
 
@@ -86,61 +121,73 @@ sub delivered {
 }
 
 
-sub median {
-    my @sorted = sort { $a <=> $b } grep { defined } @_;
-
-    return if !@sorted;
-    return @sorted % 2 ? $sorted[$#sorted / 2]
-           : ($sorted[@sorted / 2 - 1] + $sorted[@sorted / 2]) / 2;
-}
-
-
-sub show_last {
-    my ($self) = @_;
-    my $run = $self->{runs}[-1];
+sub show {
+    my ($self, $run) = @_;
+    my $opt = $self->{opt};
     my $offered = $run->{results}[0]{offered};
 
-    print machine(), "\n" if @{$self->{runs}} == 1;
-    printf "\n%s, Sentry %s, %s headers, %d turns of %d requests%s\n\n",
-        $run->{load}, $run->{sentry}, $self->{opt}{headers},
-        $self->{opt}{cycles}, $self->{opt}{requests},
-        $offered ? "; latency at $offered/s" : '';
-    printf "%-12s %8s %17s %8s %8s %8s %9s %8s %7s %7s %7s %6s %s\n",
-        '', 'req/s', 'ratio (spread)', 'loop us', 'added', 'thread',
-        'instr', 'added', 'p50 us', 'p99', 'p99.9', 'KiB', 'delivered';
+    print $self->{machine}, "\n" if $run == $self->{runs}[0];
+    my $cycles = @{$run->{results}[0]{cycles}};
+    my $rounds = @{$run->{results}[0]{paced}};
 
-    for my $one (@{$run->{results}}) {
-        my @ratios = sort { $a <=> $b } @{$one->{ratios}};
-        my $share = $one->{share_delivered} || {};
-        my $latency = $one->{latency_us} || {};
+    printf "\n%s, Sentry %s, %s headers%s%s; other work took %.1f %% of the"
+        . " CPUs\n\n", @$run{qw/ load sentry headers /},
+        $cycles ? "; $cycles cycles, turns of $opt->{turn} ms" : '',
+        $rounds ? "; latency at $offered/s, $rounds rounds of $opt->{pace} ms"
+                : '', 100 * $run->{foreign};
+    printf "%-11s %7s %19s %7s %20s %7s %7s %7s %19s %7s %7s %6s %6s %s\n",
+        '', 'req/s', 'ratio', 'loop us', 'added', 'thread', 'p50 us', 'p99',
+        'p99.9 and ratio', 'instr', 'added', 'heap', 'KiB', 'delivered';
 
-        printf "%-12s %8s %17s %8s %8s %8s %9s %8s %7s %7s %7s %6s %s\n",
-            $one->{name}, whole($one->{rate}),
-            @ratios ? sprintf('%6.3f (%.2f-%.2f)', $one->{ratio}, $ratios[0],
-                              $ratios[-1]) : '',
-            (map { defined $_ ? sprintf('%.2f', $_) : '' }
-                 @$one{qw/ loop_us loop_added_us others_us /}),
-            whole($one->{instructions}),
-            whole($one->{instructions_added}),
-            (map { whole($latency->{$_}) } qw/ 50 99 99.9 /),
-            $one->{memory_kib} // '',
-            join ', ', map { sprintf '%s %.1f %%', $_, 100 * $share->{$_} }
-                       sort keys %$share;
-    }
+    show_one($_) for @{$run->{results}};
 }
 
 
-sub whole {
-    my ($n) = @_;
+sub show_one {
+    my ($one) = @_;
+    my $share = $one->{share_delivered} || {};
+    my $latency = $one->{latency} || {};
+    my $instructions = $one->{instructions} // $one->{counters} // {};
+    my $tail = $latency->{'p99.9'};
 
-    return defined $n ? sprintf('%.0f', $n) : '';
+    printf "%-11s %7s %19s %7s %20s %7s %7s %7s %19s %7s %7s %6s %6s %s\n",
+        $one->{name}, number(0, $one->{rate}), sure(3, 2, $one->{ratio}),
+        number(2, $one->{loop_us}), sure(2, 2, $one->{loop_added_us}),
+        number(2, $one->{others_us}),
+        (map { number(0, $latency->{$_}{us}) } qw/ p50 p99 /),
+        $tail ? number(0, $tail->{us}) . ' ' . sure(2, 2, $tail->{ratio}) : '',
+        (map { number(0, $instructions->{$_}) } qw/ loop added heap_added /),
+        $one->{memory_kib} // '',
+        join ', ', map { sprintf '%s %.1f %%', $_, 100 * $share->{$_} }
+                   sort keys %$share;
+}
+
+
+sub number {
+    my ($places, $n) = @_;
+
+    return defined $n ? sprintf('%.*f', $places, $n) : '';
+}
+
+
+# The median, and between which two it is in 95 of 100 cases.
+
+sub sure {
+    my ($places, $few, $summary) = @_;
+
+    return '' if !$summary;
+    return sprintf '%.*f (%.*f %.*f)', $places, $summary->{median},
+        $few, $summary->{low}, $few, $summary->{high};
 }
 
 
 sub machine {
+    my ($opt) = @_;
     my $info = Bench::Nginx::slurp('/proc/cpuinfo');
     my ($model) = $info =~ /^model name\s*:\s*(.*)$/m;
-    my ($version) = `nginx -v 2>&1` =~ m{(nginx/\S+)};
+    my $nginx = $opt->{nginx} // 'nginx';
+    local $ENV{PATH} = "$ENV{PATH}:/usr/sbin:/sbin";
+    my ($version) = `$nginx -v 2>&1` =~ m{(nginx/\S+)};
     my @uname = uname();
 
     return sprintf '%s, %s, %d CPUs (%s), %s %s',
@@ -153,9 +200,36 @@ sub write_json {
     my ($self, $file) = @_;
 
     open my $out, '>', $file or die "$file: $!\n";
-    print $out JSON::XS->new->canonical->pretty->encode(
-        { machine => machine(), runs => $self->{runs} });
+    print $out JSON::XS->new->canonical->pretty->encode({ %$self });
     close $out;
+}
+
+
+sub read_json {
+    my ($class, $file) = @_;
+    my $text = Bench::Nginx::slurp($file);
+
+    die "t/bench/run: $file: nothing there\n" if !length $text;
+
+    return bless decode_json($text), $class;
+}
+
+
+# The figures of a variant in the runs that are alike; nothing if there are
+# none.
+
+sub find {
+    my ($self, $name, %like) = @_;
+
+    for my $run (reverse @{$self->{runs}}) {
+        next if grep { $run->{$_} ne $like{$_} } keys %like;
+
+        my ($one) = grep { $_->{name} eq $name } @{$run->{results}};
+
+        return $one if $one;
+    }
+
+    return;
 }
 
 

@@ -4,11 +4,13 @@ package Bench::Variants;
 #
 # What is compared: each variant is what its nginx.conf has more than a bare
 # one.  module: loads it; http: text for the http block; fails: 5 % of the
-# requests answer 500.
+# requests answer 502; to: what it is compared with, if not the first one.
 
 use warnings;
 use strict;
 
+
+# what a server logs instead, and what budgets of CPU are measured with
 
 my $log = <<'EOC';
 log_format yardstick escape=json '{"time":"$time_iso8601",'
@@ -18,22 +20,46 @@ log_format yardstick escape=json '{"time":"$time_iso8601",'
 access_log @DIR@/access.log yardstick buffer=64k flush=1s;
 EOC
 
+my $everything = <<'EOC';
+sentry_dsn @DSN@;
+sentry_release bench@1.2.3;
+sentry_traces_sample_rate 1;
+sentry_propagate_traceparent on;
+sentry_server_timing on;
+sentry_breadcrumbs info;
+sentry_log_events info;
+sentry_request_body 8k;
+sentry_slow_request 1s;
+sentry_tag scheme $scheme;
+sentry_user id=$remote_user ip=$remote_addr;
+sentry_context bench connection=$connection;
+sentry_route ~ "^/users/[0-9]+" name=user;
+EOC
+
 my @variants = (
     { name => 'bare' },
     { name => 'access-log', http => $log },
     { name => 'unused', module => 1 },
     { name => 'dsn', module => 1, http => 'sentry_dsn @DSN@;' },
     traces('0'), traces('0.01'), traces('0.1'), traces('1'),
+    { %{traces('1', 'sentry_queue 128m;')}, name => 'sampled' },
+    { %{traces('1', 'sentry_queue 256k;')}, name => 'full' },
+    { name => 'everything', module => 1, http => $everything },
     { name => 'bare-fails', fails => 1 },
-    { name => 'fails', fails => 1, module => 1, http => 'sentry_dsn @DSN@;' },
+    { name => 'fails', to => 'bare-fails', fails => 1, module => 1,
+      http => 'sentry_dsn @DSN@;' },
 );
+
+my @usual = qw/ bare access-log unused dsn traces-0 traces-0.01 traces-0.1
+                traces-1 sampled /;
 
 
 sub traces {
-    my ($rate) = @_;
+    my ($rate, $more) = @_;
 
     return { name => "traces-$rate", module => 1,
-             http => "sentry_dsn \@DSN\@;\nsentry_traces_sample_rate $rate;" };
+             http => "sentry_dsn \@DSN\@;\nsentry_traces_sample_rate $rate;\n"
+                     . ($more // '') };
 }
 
 
@@ -42,14 +68,17 @@ sub names {
 }
 
 
+sub usual {
+    return join ',', @usual;
+}
+
+
 sub chosen {
     my ($names, $with) = @_;
     my %by_name = map { $_->{name} => $_ } @variants;
     my @chosen;
 
-    for my $name (split /,/, $names
-                  // 'bare,unused,dsn,traces-0,traces-0.1,traces-1')
-    {
+    for my $name (split /,/, $names // usual()) {
         die "t/bench/run: no variant \"$name\", there are: "
             . join(' ', names()) . "\n" if !$by_name{$name};
 
@@ -60,6 +89,7 @@ sub chosen {
         my ($name, $file) = /^([^=]+)=(.+)$/
             or die "t/bench/run: --with must be NAME=FILE\n";
 
+        die "t/bench/run: cannot read $file\n" if !-r $file;
         push @chosen, { name => $name, file => $file };
     }
 
