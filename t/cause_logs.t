@@ -136,8 +136,10 @@ for my $i (0 .. $#levels) {
     my $event = event("/level/$i/");
     my ($exception) = @{$event->{exception}{values}};
 
+    # nginx 1.18 tries what is down, too, and says so
     is_deeply([ map { $_->{level} }
-                grep { $_->{category} eq 'nginx.error_log' }
+                grep { $_->{category} eq 'nginx.error_log'
+                       && $_->{message} !~ /^no live upstreams/ }
                 @{$event->{breadcrumbs}{values}} ], \@want,
               "$level: lines of that level");
     is($exception->{type}, @want ? 'UpstreamRefused' : 'UpstreamUnreachable',

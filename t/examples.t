@@ -88,7 +88,10 @@ sub load {
 
     my $pid = $conf =~ /^pid /m ? '' : 'pid logs/nginx.pid;';
 
-    return `$nginx -t -p $prefix/ -c $prefix/nginx.conf -e stderr \\
+    # nginx 1.18 has no -e
+    my $log = `$nginx -V 2>&1` =~ m{nginx/1\.1} ? '' : '-e stderr';
+
+    return `$nginx -t -p $prefix/ -c $prefix/nginx.conf $log \\
         -g '$pid' 2>&1`;
 }
 

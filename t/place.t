@@ -246,7 +246,8 @@ is($first->{transaction}, 'GET /plain/', 'the transaction is as before');
 # global directives come from nowhere
 
 my $test = "$t->{binary} -t -p " . $t->testdir()
-           . "/ -c nginx.conf -e stderr -g 'worker_priority 1;' 2>&1";
+           . "/ -c nginx.conf @{[ $t->error_log('stderr') ]}"
+           . " -g 'worker_priority 1;' 2>&1";
 
 # nginx -t frees nothing
 local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:detect_leaks=0";

@@ -124,11 +124,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 check(const plant_t *plant, const snx_scrub_t *conf, snx_str_t in, size_t cap)
 {
-    size_t                whole, part, again, third;
+    size_t                whole, part, again;
     unsigned char        *small;
 
     static unsigned char  a[FUZZ_OUT_MAX], b[FUZZ_OUT_MAX];
-    static unsigned char  c[FUZZ_OUT_MAX];
 
     whole = plant->scrub(conf, in, a, sizeof(a));
 
@@ -145,19 +144,22 @@ check(const plant_t *plant, const snx_scrub_t *conf, snx_str_t in, size_t cap)
     again = plant->scrub(conf, snx_str(a, whole), b, sizeof(b));
 
     /*
-     * What is filtered may have been why something else was not: a scheme, a
-     * word of OpenSSL's.  Then free text and URLs settle the second time.
+     * Free text and URLs may be filtered some more: what was filtered may
+     * have been why something else was not, a scheme or a word of OpenSSL's.
+     * But nothing comes back, and pairs stay what they are.
      */
 
-    if (!fuzz_same(snx_str(a, whole), snx_str(b, again))) {
-        third = plant->scrub(conf, snx_str(b, again), c, sizeof(c));
+    if ((plant->scrub == cookies || plant->scrub == headers)
+        && !fuzz_same(snx_str(a, whole), snx_str(b, again)))
+    {
+        fuzz_fail("the same when filtered again", snx_str(a, whole), b,
+                  again);
+    }
 
-        if ((plant->scrub != snx_scrub_text && plant->scrub != snx_scrub_url)
-            || !fuzz_same(snx_str(b, again), snx_str(c, third)))
-        {
-            fuzz_fail("the same when filtered again", snx_str(a, whole), b,
-                      again);
-        }
+    if (plant->plant[0] != '\0'
+        && fuzz_has(snx_str(b, again), FUZZ_MARK_PART))
+    {
+        fuzz_fail("no secret when filtered again", in, b, again);
     }
 
     small = fuzz_memory(cap);

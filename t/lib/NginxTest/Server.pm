@@ -46,13 +46,13 @@ sub _command {
     my ($self) = @_;
 
     return [ $self->{binary}, '-p', "$self->{dir}/", '-c', 'nginx.conf',
-             $self->_error_log("$self->{dir}/error.log") ];
+             $self->error_log("$self->{dir}/error.log") ];
 }
 
 
 # Where the log goes before the configuration is read; 1.19.5 can be told.
 
-sub _error_log {
+sub error_log {
     my ($self, $log) = @_;
 
     return $self->nginx_version() < 1019005 ? () : ('-e', $log);
@@ -350,7 +350,7 @@ sub check_config {
 
     $output = "$self->{dir}/check$self->{checked}.out";
     $pid = $self->_spawn([ $self->{binary}, '-t', '-p', "$self->{dir}/",
-        '-c', "check$self->{checked}.conf", $self->_error_log('stderr') ],
+        '-c', "check$self->{checked}.conf", $self->error_log('stderr') ],
         $output);
     waitpid $pid, 0;
 
