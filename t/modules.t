@@ -204,7 +204,8 @@ for my $order ('alone', 'ours first', 'ours last') {
         my $page = http_get('/page', headers => { 'Accept-Encoding' => 'br' });
 
         like($page, qr/^content-encoding: br\r$/mi, "$order: brotli");
-        is(() = $page =~ /^server-timing: /mig, 1, "$order: one Server-Timing");
+        is(() = $page =~ /^server-timing: /mig, 1,
+           "$order: one Server-Timing");
         like($page, qr/^X-More: yes\r$/m, "$order: headers-more");
         like(http_get('/more/'), qr/ 503 (?!.*^Server:).*^Retry-After: 9/ms,
              "$order: headers-more on an error");

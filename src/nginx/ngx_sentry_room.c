@@ -20,7 +20,14 @@
 
 
 #define NGX_SENTRY_ROOM_SIZE     1024      /* beside context and trace */
-#define NGX_SENTRY_ROOMS_FREE_N  64        /* of a worker, at most */
+
+/* of a worker, at most; few where a checker is to see what is used too late */
+
+#if (NGX_DEBUG_PALLOC)
+#define NGX_SENTRY_ROOMS_FREE_N  1
+#else
+#define NGX_SENTRY_ROOMS_FREE_N  64
+#endif
 
 
 struct ngx_sentry_room_s {
