@@ -149,9 +149,16 @@ asan:
 	TEST_NGINX_BINARY=$(build)/asan/nginx TEST_NGINX_MODULE= \
 	    TEST_UNIT_SAN=asan t/prove
 
+# not those that count threads: it has one of its own
+tsan_tests = t/capture.t t/flood.t t/transaction.t t/outage.t \
+    $(addprefix t/lifecycle_,kill.t reload.t shutdown.t upgrade.t)
+
 tsan:
 	$(MAKE) --no-print-directory unit-build SAN=tsan
 	TEST_UNIT_SAN=tsan prove t/unit.t
+	t/build-static tsan
+	TEST_NGINX_BINARY=$(build)/tsan/nginx TEST_NGINX_MODULE= \
+	    TEST_NGINX_SLOW=3 TESTS="$(or $(TESTS),$(tsan_tests))" t/prove
 
 valgrind:
 	t/setup bench
@@ -213,7 +220,7 @@ help:
 	@echo 'make unit       the unit tests of core and sender'
 	@echo 'make check      style, warnings of gcc and clang, static analysis'
 	@echo 'make asan       all tests with AddressSanitizer and UBSan'
-	@echo 'make tsan       the unit tests with ThreadSanitizer'
+	@echo 'make tsan       unit tests and nginx with ThreadSanitizer'
 	@echo 'make valgrind   the unit tests under memcheck'
 	@echo 'make chaos      ten minutes of everything at once, then the books'
 	@echo 'make chaos-asan the same with AddressSanitizer and UBSan'

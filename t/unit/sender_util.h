@@ -34,6 +34,7 @@ typedef struct {
     int                  nmessages;
     snx_sender_msg_t     messages[ROOM_MESSAGES];
     uint32_t             id;           /* of the next event */
+    int                  haunted;      /* a sender did not end in time */
 } room_t;
 
 
@@ -238,7 +239,8 @@ room_stop(room_t *room, uint32_t timeout_ms, uint32_t *left)
     uint64_t  begun;
 
     begun = snx_process_now_ms();
-    snx_sender_stop(room->sender, timeout_ms, room_log, room, left);
+    room->haunted |= !snx_sender_stop(room->sender, timeout_ms, room_log, room,
+                                      left);
     room->sender = NULL;
 
     return (int) (snx_process_now_ms() - begun);
@@ -248,7 +250,9 @@ room_stop(room_t *room, uint32_t timeout_ms, uint32_t *left)
 static TAP_UNUSED void
 room_close(room_t *room)
 {
-    (void) munmap(room->shm, room->size);
+    if (!room->haunted) {
+        (void) munmap(room->shm, room->size);
+    }
 }
 
 

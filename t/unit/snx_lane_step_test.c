@@ -39,7 +39,8 @@
 #endif
 
 #ifndef SKIP
-#define SKIP                   NULL
+#define SKIP                   getenv("TEST_UNIT_VALGRIND") != NULL           \
+                               ? "not with valgrind" : NULL
 #endif
 
 

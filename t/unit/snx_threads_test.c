@@ -250,7 +250,7 @@ rounds(void)
         }
 
         http_sleep(ROUND_MS);
-        room_read(&room);
+        room_wait(&room, room_delivered(&room, 0) > 0);
 
         if (i % 2 == 0
             && snx_lease_take(&room.shm->lease, 2000, 0,
