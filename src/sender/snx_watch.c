@@ -114,6 +114,17 @@ snx_watch_done(snx_watch_t *watch)
 
 
 static void
+snx_watch_tell(snx_watch_t *watch, curl_socket_t fd, int mask)
+{
+    if (curl_multi_socket_action(watch->multi, fd, mask, &watch->running)
+        != CURLM_OK)
+    {
+        watch->lame = 1;
+    }
+}
+
+
+static void
 snx_watch_timer(snx_watch_t *watch)
 {
     if (watch->timer_ms != -1
@@ -122,8 +133,7 @@ snx_watch_timer(snx_watch_t *watch)
         /* it is curl's to set it again, at once if need be */
 
         watch->timer_ms = -1;
-        (void) curl_multi_socket_action(watch->multi, CURL_SOCKET_TIMEOUT, 0,
-                                        &watch->running);
+        snx_watch_tell(watch, CURL_SOCKET_TIMEOUT, 0);
     }
 }
 
@@ -166,8 +176,7 @@ snx_watch_act(snx_watch_t *watch, const struct pollfd *ready)
            | (ready->revents & POLLHUP ? CURL_CSELECT_IN : 0)
            | (ready->revents & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
 
-    (void) curl_multi_socket_action(watch->multi, ready->fd, mask,
-                                    &watch->running);
+    snx_watch_tell(watch, ready->fd, mask);
 }
 
 
@@ -178,6 +187,13 @@ snx_watch_run(snx_watch_t *watch, uint32_t flying, uint32_t wait_ms)
     uint32_t  i, found;
 
     snx_watch_timer(watch);
+
+    if (watch->lame) {
+        (void) curl_multi_perform(watch->multi, &watch->running);
+
+        watch->lame = watch->running > 0;
+        wait_ms = wait_ms < SNX_WATCH_LAME_MS ? wait_ms : SNX_WATCH_LAME_MS;
+    }
 
     /* an answer may be there already: a wait would not notice it */
 
