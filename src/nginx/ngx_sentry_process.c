@@ -314,7 +314,7 @@ ngx_sentry_process_again(ngx_sentry_worker_t *worker, ngx_uint_t failed)
     ngx_uint_t  again;
 
     again = worker->sick && failed;
-    worker->sick = failed;
+    worker->sick = (failed != 0);
 
     return again;
 }
