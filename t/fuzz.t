@@ -42,7 +42,8 @@ is($failed, 0, 'they build') or diag($built);
 my %known = map { $_ => 1 } @names;
 
 is_deeply([ grep { !$known{ m{([^/]+)$} && $1 } }
-            glob 't/fuzz/corpus/* t/fuzz/regressions/*' ], [],
+            grep { $_ ne "t/fuzz/corpus/nginx" }    # of t/fuzz/nginx
+            glob "t/fuzz/corpus/* t/fuzz/regressions/*" ], [],
           'each corpus has a fuzzer');
 
 replay($_) for @names;

@@ -25,6 +25,9 @@
 
 #define SNX_FILTERED           "[Filtered]"
 
+/* Seldom run, and never for a request: small rather than fast. */
+#define SNX_COLD               __attribute__((cold))
+
 
 /* Bounds.  Bytes unless the name says otherwise. */
 

@@ -105,7 +105,7 @@ size_t snx_confscan_bound(snx_str_t text);
  * Fills conf->list, which has room for snx_confscan_bound(conf->text), from
  * conf->text of at most SNX_CONF_FILE_MAX bytes.  Cost: one pass.
  */
-void snx_confscan_read(snx_conf_t *conf);
+SNX_COLD void snx_confscan_read(snx_conf_t *conf);
 
 /* Index of the block whose "{" ends at the offset, or SNX_CONF_NONE. */
 uint32_t snx_confscan_block(const snx_conf_t *conf, size_t offset);

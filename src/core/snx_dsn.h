@@ -33,7 +33,8 @@ typedef struct {
  * Returns SNX_OK, or SNX_INVALID with *why set to what is wrong, a constant
  * for "... in sentry_dsn", such as "no public key before \"@\"".
  */
-snx_rc_t snx_dsn_parse(snx_dsn_t *dsn, snx_str_t s, const char **why);
+SNX_COLD snx_rc_t snx_dsn_parse(snx_dsn_t *dsn, snx_str_t s,
+    const char **why);
 
 /*
  * Each writes a terminated text into buf and returns its length, 0 when cap

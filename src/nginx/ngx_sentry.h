@@ -445,7 +445,8 @@ char *ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf);
 void *ngx_sentry_conf_create_srv(ngx_conf_t *cf);
 char *ngx_sentry_conf_merge_srv(ngx_conf_t *cf, void *parent, void *child);
 void *ngx_sentry_conf_create_loc(ngx_conf_t *cf);
-char *ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
+SNX_COLD char *ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent,
+    void *child);
 
 /* The object of a DSN; NULL with *why set, or NULL: no memory, as was told. */
 ngx_sentry_dsn_t *ngx_sentry_conf_dsn(ngx_conf_t *cf, ngx_str_t *dsn,
@@ -974,7 +975,7 @@ ngx_uint_t ngx_sentry_reason_limited(ngx_http_request_t *r);
 
 /* ngx_sentry_status.c, ngx_sentry_test.c: content handlers */
 
-ngx_int_t ngx_sentry_status_handler(ngx_http_request_t *r);
+SNX_COLD ngx_int_t ngx_sentry_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_sentry_test_handler(ngx_http_request_t *r);
 
 

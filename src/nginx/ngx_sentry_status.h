@@ -32,7 +32,7 @@ typedef struct {
 
 
 /* The page as Prometheus text, one metric family after the other. */
-void ngx_sentry_prometheus(ngx_sentry_status_t *s);
+SNX_COLD void ngx_sentry_prometheus(ngx_sentry_status_t *s);
 
 
 #endif /* NGX_SENTRY_STATUS_H_INCLUDED */

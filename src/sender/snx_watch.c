@@ -32,8 +32,8 @@ snx_watch_find(const snx_watch_t *watch, curl_socket_t fd)
 
 
 /*
- * Without room the transfer goes on at its timers, and ends at its timeout:
- * -1 would end all transfers, and each that curl is given from then on.
+ * What finds no room is as if curl had forgotten it: -1 would end all
+ * transfers, and each that curl is given from then on.
  */
 
 static int
@@ -59,6 +59,7 @@ snx_watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *user,
     }
 
     if (i == SNX_WATCH_MAX_N) {
+        watch->lame = 1;
         return 0;
     }
 
@@ -121,6 +122,17 @@ snx_watch_done(snx_watch_t *watch)
 
 
 static void
+snx_watch_tell(snx_watch_t *watch, curl_socket_t fd, int mask)
+{
+    if (curl_multi_socket_action(watch->multi, fd, mask, &watch->running)
+        != CURLM_OK)
+    {
+        watch->lame = 1;
+    }
+}
+
+
+static void
 snx_watch_timer(snx_watch_t *watch)
 {
     if (watch->timer_ms != -1
@@ -129,8 +141,7 @@ snx_watch_timer(snx_watch_t *watch)
         /* it is curl's to set it again, at once if need be */
 
         watch->timer_ms = -1;
-        (void) curl_multi_socket_action(watch->multi, CURL_SOCKET_TIMEOUT, 0,
-                                        &watch->running);
+        snx_watch_tell(watch, CURL_SOCKET_TIMEOUT, 0);
     }
 }
 
@@ -181,8 +192,7 @@ snx_watch_act(snx_watch_t *watch, int fd)
            | (revents & POLLHUP ? CURL_CSELECT_IN : 0)
            | (revents & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
 
-    (void) curl_multi_socket_action(watch->multi, fd, mask,
-                                    &watch->running);
+    snx_watch_tell(watch, fd, mask);
 }
 
 
@@ -207,6 +217,13 @@ snx_watch_run(snx_watch_t *watch, uint32_t flying, uint32_t wait_ms)
     uint32_t  i, found;
 
     snx_watch_timer(watch);
+
+    if (watch->lame) {
+        (void) curl_multi_perform(watch->multi, &watch->running);
+
+        watch->lame = watch->running > 0;
+        wait_ms = wait_ms < SNX_WATCH_LAME_MS ? wait_ms : SNX_WATCH_LAME_MS;
+    }
 
     /* an answer may be there already: a wait would not notice it */
 

@@ -9,7 +9,9 @@
  * ready: it looks at these transfers alone, and asks the kernel nothing that
  * was answered already.  There are few sockets, and each is given up and
  * taken again with each transfer: poll() over an array in memory costs less
- * than to tell epoll of that.
+ * than to tell epoll of that.  When curl has no memory for what it has to
+ * keep, it may forget a socket, as does an array that is full: then curl
+ * looks at all of them, now and again, until no transfer is left.
  */
 
 
@@ -26,11 +28,14 @@
 /* Twenty transfers, each of which may try some addresses at once. */
 #define SNX_WATCH_MAX_N        128
 
+#define SNX_WATCH_LAME_MS      20      /* between looks at all of them */
+
 
 typedef struct {
     CURLM          *multi;
     int             wake;              /* an eventfd, or -1 */
     int             running;           /* transfers, as curl said last */
+    int             lame;              /* curl may have forgotten a socket */
     int64_t         timer_ms;          /* when curl wants to run; -1: never */
     uint32_t        n;
     struct pollfd   fds[SNX_WATCH_MAX_N];

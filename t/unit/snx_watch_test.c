@@ -150,7 +150,7 @@ test_trouble(void)
 }
 
 
-/* Those without room end at their timeout; later ones are well. */
+/* All end at their timeout, watched or not; later ones are well. */
 
 static void
 test_full(void)
