@@ -85,15 +85,13 @@ snx_transport_create(const snx_transport_conf_t *conf, const char **why)
     transport->conf = *conf;
     transport->multi = curl_multi_init();
 
-    if (transport->multi == NULL
-        || snx_watch_init(&transport->watch, transport->multi) != SNX_OK)
-    {
-        (void) curl_multi_cleanup(transport->multi);
+    if (transport->multi == NULL) {
         free(transport);
         *why = "no memory";
         return NULL;
     }
 
+    snx_watch_init(&transport->watch, transport->multi);
     snx_sockets_init(&transport->sockets);
 
     (void) curl_multi_setopt(transport->multi, CURLMOPT_MAX_HOST_CONNECTIONS,

@@ -4,11 +4,16 @@
  */
 
 
+#include <errno.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "snx_sender.h"
 #include "snx_watch.h"
+
+
+#define SNX_WATCH_REST_MS      5       /* when the kernel cannot poll */
 
 
 /* Index of a socket, or n. */
@@ -26,7 +31,10 @@ snx_watch_find(const snx_watch_t *watch, curl_socket_t fd)
 }
 
 
-/* Without room the transfer is refused, or ends at its timeout. */
+/*
+ * What finds no room is as if curl had forgotten it: -1 would end all
+ * transfers, and each that curl is given from then on.
+ */
 
 static int
 snx_watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *user,
@@ -51,15 +59,16 @@ snx_watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *user,
     }
 
     if (i == SNX_WATCH_MAX_N) {
-        return -1;
+        watch->lame = 1;
+        return 0;
     }
 
     if (i == watch->n) {
         watch->n++;
+        watch->fds[i].fd = fd;
+        watch->fds[i].revents = 0;
     }
 
-    watch->fds[i].fd = fd;
-    watch->fds[i].revents = 0;
     watch->fds[i].events = (short) ((what & CURL_POLL_IN ? POLLIN : 0)
                                     | (what & CURL_POLL_OUT ? POLLOUT : 0));
     return 0;
@@ -80,16 +89,15 @@ snx_watch_on_timer(CURLM *multi, long timeout_ms, void *user)
 }
 
 
-snx_rc_t
+void
 snx_watch_init(snx_watch_t *watch, CURLM *multi)
 {
     watch->multi = multi;
     watch->timer_ms = -1;
-    watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
-    if (watch->wake == -1) {
-        return SNX_NOMEM;
-    }
+    /* poll() passes over -1: without it a wait ends by its time */
+
+    watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
     watch->n = 1;
     watch->fds[0].fd = watch->wake;
@@ -101,15 +109,15 @@ snx_watch_init(snx_watch_t *watch, CURLM *multi)
     (void) curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
                              snx_watch_on_timer);
     (void) curl_multi_setopt(multi, CURLMOPT_TIMERDATA, watch);
-
-    return SNX_OK;
 }
 
 
 void
 snx_watch_done(snx_watch_t *watch)
 {
-    (void) close(watch->wake);
+    if (watch->wake != -1) {
+        (void) close(watch->wake);
+    }
 }
 
 
@@ -155,28 +163,50 @@ snx_watch_wait(const snx_watch_t *watch, uint32_t wait_ms)
 
 
 static void
-snx_watch_act(snx_watch_t *watch, const struct pollfd *ready)
+snx_watch_act(snx_watch_t *watch, int fd)
 {
     int       mask;
+    short     revents;
+    uint32_t  i;
     uint64_t  n;
 
-    if (ready->fd == watch->wake) {
-        while (read(watch->wake, &n, sizeof(n)) > 0) { /* void */ }
+    if (fd == watch->wake) {
+        while (read(fd, &n, sizeof(n)) > 0) { /* void */ }
         return;
     }
 
-    /* what ran before it may have closed it */
+    /*
+     * What ran before it may have closed it, and opened another one under
+     * the same number, of which nothing is known yet.
+     */
 
-    if (snx_watch_find(watch, ready->fd) == watch->n) {
+    i = snx_watch_find(watch, fd);
+    revents = i < watch->n ? watch->fds[i].revents : 0;
+
+    if (revents == 0) {
         return;
     }
 
-    mask = (ready->revents & POLLIN ? CURL_CSELECT_IN : 0)
-           | (ready->revents & POLLOUT ? CURL_CSELECT_OUT : 0)
-           | (ready->revents & POLLHUP ? CURL_CSELECT_IN : 0)
-           | (ready->revents & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
+    mask = (revents & POLLIN ? CURL_CSELECT_IN : 0)
+           | (revents & POLLOUT ? CURL_CSELECT_OUT : 0)
+           | (revents & POLLHUP ? CURL_CSELECT_IN : 0)
+           | (revents & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
 
-    snx_watch_tell(watch, ready->fd, mask);
+    snx_watch_tell(watch, fd, mask);
+}
+
+
+/* No memory for it, say: the thread must not spin meanwhile. */
+
+static void
+snx_watch_rest(void)
+{
+    struct timespec  ts;
+
+    ts.tv_sec = 0;
+    ts.tv_nsec = SNX_WATCH_REST_MS * 1000000;
+
+    (void) nanosleep(&ts, NULL);
 }
 
 
@@ -203,16 +233,20 @@ snx_watch_run(snx_watch_t *watch, uint32_t flying, uint32_t wait_ms)
 
     n = poll(watch->fds, watch->n, snx_watch_wait(watch, wait_ms));
 
+    if (n == -1 && errno != EINTR) {
+        snx_watch_rest();
+    }
+
     /* curl changes the sockets while it is told of them */
 
     for (i = 0, found = 0; n > 0 && i < watch->n; i++) {
         if (watch->fds[i].revents != 0) {
-            watch->ready[found++] = watch->fds[i];
+            watch->ready[found++] = watch->fds[i].fd;
         }
     }
 
     for (i = 0; i < found; i++) {
-        snx_watch_act(watch, &watch->ready[i]);
+        snx_watch_act(watch, watch->ready[i]);
     }
 
     snx_watch_timer(watch);

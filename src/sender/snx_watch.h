@@ -10,8 +10,8 @@
  * was answered already.  There are few sockets, and each is given up and
  * taken again with each transfer: poll() over an array in memory costs less
  * than to tell epoll of that.  When curl has no memory for what it has to
- * keep, it may forget a socket: then it looks at all of them, now and again,
- * until no transfer is left.
+ * keep, it may forget a socket, as does an array that is full: then curl
+ * looks at all of them, now and again, until no transfer is left.
  */
 
 
@@ -33,24 +33,27 @@
 
 typedef struct {
     CURLM          *multi;
-    int             wake;              /* an eventfd */
+    int             wake;              /* an eventfd, or -1 */
     int             running;           /* transfers, as curl said last */
     int             lame;              /* curl may have forgotten a socket */
     int64_t         timer_ms;          /* when curl wants to run; -1: never */
     uint32_t        n;
     struct pollfd   fds[SNX_WATCH_MAX_N];
-    struct pollfd   ready[SNX_WATCH_MAX_N];
+    int             ready[SNX_WATCH_MAX_N];
 } snx_watch_t;
 
 
-/* Sets multi up to be driven by watch, which must outlive it; or SNX_NOMEM. */
-snx_rc_t snx_watch_init(snx_watch_t *watch, CURLM *multi);
+/* Sets multi up to be driven by watch, which must outlive it. */
+void snx_watch_init(snx_watch_t *watch, CURLM *multi);
 void snx_watch_done(snx_watch_t *watch);
 
 /* Runs what is due; then waits for sockets, wait_ms at most, and runs these. */
 void snx_watch_run(snx_watch_t *watch, uint32_t flying, uint32_t wait_ms);
 
-/* Ends a wait, this one or the next.  From any thread. */
+/*
+ * Ends a wait, this one or the next; where init got no eventfd, its wait_ms
+ * does.  From any thread.
+ */
 void snx_watch_wakeup(snx_watch_t *watch);
 
 
