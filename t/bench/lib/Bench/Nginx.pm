@@ -366,7 +366,8 @@ sub workers {
 sub memory {
     my ($self) = @_;
     my @kib = map {
-        Bench::Nginx::slurp("/proc/$_/status") =~ /^RssAnon:\s+(\d+)/m
+        Bench::Nginx::slurp("/proc/$_/smaps_rollup")
+            =~ /^Private_Dirty:\s+(\d+)/m
     } $self->workers();
 
     return sort { $b <=> $a } @kib;
