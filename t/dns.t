@@ -38,12 +38,15 @@ BEGIN {
 
         unlink $file, "$file.nss";
 
-        if ($ENV{CI}) {
+        # not in a chroot, whose root is no mount of its own
+
+        if ($ENV{CI} && system('unshare -nm true 2>/dev/null') == 0) {
             plan(tests => 1);
-            fail('no namespaces can be made, or there is no "ip"');
+            fail('there are namespaces, but no "ip" or no mounts in them');
+            exit;
         }
 
-        plan(skip_all => 'no namespaces can be made');
+        plan(skip_all => 'no namespaces for the network and mounts');
     }
 
     unlink $ENV{NGX_SENTRY_DNS}, "$ENV{NGX_SENTRY_DNS}.nss";
