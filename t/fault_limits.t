@@ -9,6 +9,7 @@
 use warnings;
 use strict;
 
+use List::Util qw/ max sum /;
 use Test::More;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
@@ -50,6 +51,13 @@ sub site {
 
 
 # What clients get who come a few more than there are connections.
+
+sub answered {
+    my ($statuses) = @_;
+
+    return scalar grep { $_ eq 503 } @$statuses;
+}
+
 
 sub crowd {
     my ($worker) = $t->worker_pids();
@@ -108,20 +116,22 @@ sub connections {
     site(%events, sentry => 0, servers => 'server { listen 127.0.0.1:8079; }')
         ->run();
 
-    my $alone = crowd();
+    # a busy machine may spoil one
+
+    my @alone = map { answered(crowd()) } 1 .. 3;
 
     $t->stop();
     site(%events, sentry => 1, servers => '')->run();
 
-    my $with = crowd();
-
-    my $answered = grep { $_ eq 503 } @$with;
+    my @with = map { crowd() } 1 .. 3;
+    my $answered = sum(map { answered($_) } @with);
 
     # probes of the ports may have been among them
 
-    cmp_ok(abs($answered - grep { $_ eq 503 } @$alone), '<=', 2,
+    cmp_ok(abs(max(map { answered($_) } @with) - max(@alone)), '<=', 2,
            'connections: as many answers as of nginx alone');
-    cmp_ok($answered, '<', @$with, 'connections: not all got one');
+    cmp_ok($answered, '<', sum(map { scalar @$_ } @with),
+           'connections: not all got one');
 
     my $now = settled($t, $answered);
 
