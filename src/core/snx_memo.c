@@ -53,7 +53,16 @@ snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
     uint64_t                h;
     const snx_memo_slot_t  *slot;
 
-    h = (in.len != 0) ? snx_memo_hash(key, in) : 0;
+    /* what is never kept need not be hashed */
+
+    if (in.len == 0 || in.len > SNX_MEMO_TEXT_MAX
+        || more.len > SNX_MEMO_TEXT_MAX - in.len)
+    {
+        *hash = 0;
+        return SNX_DONE;
+    }
+
+    h = snx_memo_hash(key, in);
 
     if (more.len != 0) {
         h = snx_memo_hash(h, more);
@@ -63,7 +72,7 @@ snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
     slot = &memo->slots[h % SNX_MEMO_SLOTS_N];
 
     if (slot->hash != h || slot->in_len != in.len
-        || slot->more_len != more.len || slot->key != key || in.len == 0
+        || slot->more_len != more.len || slot->key != key
         || memcmp(slot->text, in.data, in.len) != 0
         || (more.len != 0
             && memcmp(slot->text + in.len, more.data, more.len) != 0))

@@ -377,7 +377,8 @@ typedef struct {
  * need a trace.
  */
 
-#define NGX_SENTRY_NOT_DRAWN  0xfffff    /* more than millionths; a miss */
+/* All bits of a draw set, which is more than millionths come to: a miss. */
+#define NGX_SENTRY_NOT_DRAWN  0xfffff
 
 typedef struct {
     ngx_sentry_loc_conf_t     *conf;       /* NULL: not asked for */

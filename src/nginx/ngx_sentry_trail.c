@@ -145,7 +145,7 @@ ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
     if (slot) {
         slot->escape = 1;
         slot->not_found = draw->missed;
-        slot->len = draw->random & 0xfffff;      /* millionths: 20 bits */
+        slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
         slot->data = (u_char *) draw->conf;
     }
 }
