@@ -23,7 +23,7 @@
 #include "snx_notes.h"
 
 
-#define SNX_SHM_MAGIC          0x534e5832u     /* "SNX2": change with layout */
+#define SNX_SHM_MAGIC          0x534e5833u     /* "SNX3": change with layout */
 
 
 /*
@@ -104,6 +104,7 @@ typedef struct {
     _Atomic uint32_t   segments_corrupt;
     _Atomic uint32_t   abandoned;          /* no new worker will use it */
     _Atomic uint64_t   traces_at;          /* of snx_sample_take() */
+    _Atomic uint64_t   overflow;           /* losses the log was told of */
     snx_lease_t        lease;
     snx_gate_t         gate;
     snx_project_t      projects[SNX_DSNS_MAX_N];

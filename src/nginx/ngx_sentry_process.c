@@ -32,8 +32,7 @@ struct ngx_sentry_worker_s {
     snx_sender_conf_t        sender_conf;
     ngx_event_t              tick;
     ngx_connection_t         dummy;        /* nginx's debug log wants one */
-    uint64_t                 overflow;     /* losses that were told */
-    uint64_t                 overflow_ms;  /* not to be told before */
+    uint64_t                 overflow_ms;  /* no loss is told before */
     unsigned                 sick:1;       /* cannot send, and it was told */
     _Alignas(8) u_char       buf[SNX_PAYLOAD_MAX];
 };
@@ -41,7 +40,7 @@ struct ngx_sentry_worker_s {
 
 static void ngx_sentry_process_tick(ngx_event_t *ev);
 static void ngx_sentry_process_sender(ngx_sentry_worker_t *worker);
-static void ngx_sentry_process_overflow(ngx_sentry_worker_t *worker);
+static ngx_uint_t ngx_sentry_process_overflow(snx_shm_t *shm);
 static uint64_t ngx_sentry_process_overflows(snx_shm_t *shm);
 static void ngx_sentry_process_stop(ngx_sentry_worker_t *worker,
     ngx_msec_t timeout);
@@ -191,7 +190,13 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
                               "without end, its connections were closed");
             }
 
-            ngx_sentry_process_overflow(worker);
+            if (snx_process_now_ms() >= worker->overflow_ms
+                && ngx_sentry_process_overflow(worker->conf->shm))
+            {
+                worker->overflow_ms = snx_process_now_ms()
+                                      + NGX_SENTRY_OVERFLOW_MS;
+            }
+
             ngx_sentry_notes_drain(worker, worker->conf);
             ngx_sentry_pressure_check(worker->conf->shm);
             return;
@@ -207,35 +212,33 @@ ngx_sentry_process_sender(ngx_sentry_worker_t *worker)
                       "sentry: the sender thread cannot be started, retrying");
     }
 
-    if (rc == SNX_OK) {
-        worker->overflow = ngx_sentry_process_overflows(worker->conf->shm);
-
-    } else {
+    if (rc != SNX_OK) {
         worker->sender = NULL;
     }
 }
 
 
-/* The process that sends speaks for all of them. */
+/*
+ * The process that sends speaks for all of them: now and then, and of the
+ * rest when it leaves.  Whether there was something to say.
+ */
 
-static void
-ngx_sentry_process_overflow(ngx_sentry_worker_t *worker)
+static ngx_uint_t
+ngx_sentry_process_overflow(snx_shm_t *shm)
 {
-    uint64_t  lost, now;
+    uint64_t  lost, told;
 
-    lost = ngx_sentry_process_overflows(worker->conf->shm);
-    now = snx_process_now_ms();
+    lost = ngx_sentry_process_overflows(shm);
+    told = atomic_exchange(&shm->overflow, lost);
 
-    if (lost == worker->overflow || now < worker->overflow_ms) {
-        return;
+    if (lost <= told) {
+        return 0;
     }
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                  "sentry: the queue is full, %uL events lost",
-                  lost - worker->overflow);
+                  "sentry: the queue is full, %uL events lost", lost - told);
 
-    worker->overflow = lost;
-    worker->overflow_ms = now + NGX_SENTRY_OVERFLOW_MS;
+    return 1;
 }
 
 
@@ -257,7 +260,12 @@ ngx_sentry_process_overflows(snx_shm_t *shm)
         lost = shm->projects[i].counters.lost[SNX_LOST_QUEUE_OVERFLOW];
 
         for (j = 0; j < SNX_CATS_N; j++) {
-            n += atomic_load(&lost[j]);
+
+            /* a span is part of a transaction */
+
+            if (j != SNX_CAT_SPAN) {
+                n += atomic_load(&lost[j]);
+            }
         }
     }
 
@@ -343,6 +351,7 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
     }
 
     if (worker->sender) {
+        (void) ngx_sentry_process_overflow(worker->conf->shm);
         ngx_sentry_notes_drain(worker, worker->conf);
     }
 

@@ -16,7 +16,8 @@
 #include "snx_text.h"
 
 
-#define SNX_REFUSAL_WORDS_MAX  1024    /* before they are filtered and cut */
+/* Before they are filtered and cut: all, for half a secret is not found. */
+#define SNX_REFUSAL_WORDS_MAX  SNX_TRANSPORT_ERROR_MAX
 
 
 static void

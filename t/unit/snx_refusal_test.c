@@ -132,4 +132,22 @@ test_bounds(void)
     }
 
     is_int(n, sizeof(body), "cut anywhere");
+
+    /* hidden words make room for what follows: it is whole */
+
+    for (n = 0; n < sizeof(body) - 128; n++) {
+        snprintf(body, sizeof(body), "%spassword=", head);
+        memset(body + strlen(body), 'x', n + 1);
+        body[sizeof(head) - 1 + 9 + n] = '\0';
+        snprintf(body + strlen(body), sizeof(body) - strlen(body),
+                 " https://hunter2hunter2@host/\"}");
+
+        refusal(body, strlen(body), "header", out);
+
+        if (strstr(out, "hunter") != NULL || strcmp(out, "header") == 0) {
+            break;
+        }
+    }
+
+    is_int(n, sizeof(body) - 128, "no secret is cut before it is hidden");
 }
