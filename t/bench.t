@@ -24,11 +24,14 @@ use Bench::Nginx;
 use Bench::Stat;
 
 my $module = $ENV{TEST_NGINX_MODULE} // 'build/ngx_sentry_module.so';
+my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
 
 plan(skip_all => 'the module is built in')
     if !length $module || $ENV{TEST_UNIT_SAN};
 plan(skip_all => "no $module") if !-e $module;
-plan(tests => 24);
+plan(skip_all => "nginx was built $1")
+    if `$nginx -V 2>&1` =~ /(--without-http_\w+)/;
+plan(tests => 25);
 
 my $dir = File::Temp->newdir();
 
@@ -107,7 +110,8 @@ close $out;
 
 my $run = json('run', qw/ --cycles=2 --turn=20 --latency=1 --pace=100
                --rate=500 --callgrind=0 --variants /, 'bare,traces-1',
-               "--with=other=$other", "--module=$module")->{runs}[0];
+               "--with=other=$other", "--nginx=$nginx",
+               "--module=$module")->{runs}[0];
 my %by_name = map { $_->{name} => $_ } @{$run->{results}};
 
 is(join(' ', sort keys %by_name), 'again bare other traces-1', 'all variants');
@@ -127,6 +131,10 @@ cmp_ok($by_name{other}{cycles}[0]{failed}, '>', 0,
 is($by_name{'traces-1'}{share_delivered}{transaction}, 1, 'delivered');
 ok(defined $by_name{'traces-1'}{others_us}, 'by the thread');
 is($by_name{bare}{others_us}, 0, 'that nginx alone does not have');
+
+isnt(system("t/bench/run --nginx=$nginx --module=/dev/null --cycles=1"
+            . " --latency=0 --callgrind=0 > $dir/said 2>&1"), 0,
+     'what does not start is a failure');
 
 
 sub json {

@@ -19,8 +19,7 @@ use NginxTest;
 
 no warnings 'portable';
 
-my $MAGIC = pack 'L', 0x534e5832;       # see snx_shm.h
-my $HEADER = 16;                        # magic, sizes
+my $HEADER = 16;                # magic, sizes: see snx_shm.h
 
 # what is written over, from and to (parts of all), and how often; the header
 # ends where the queue begins
@@ -38,6 +37,7 @@ my @cases = (
 my %fill = (noise => undef, ones => "\xff", zeros => "\0");
 
 my $t = NginxTest->new()->plan(6 * (2 * @cases + 2));
+my $magic = magic();
 
 srand 42;
 
@@ -104,6 +104,15 @@ sub page {
 }
 
 
+sub magic {
+    my ($value) = $t->read_file("$FindBin::Bin/../src/core/snx_shm.h")
+                  =~ /^#define SNX_SHM_MAGIC\s+0x([0-9a-f]+)u/m
+        or die "no SNX_SHM_MAGIC\n";
+
+    return pack 'L', hex $value;
+}
+
+
 # Its address, the bytes of its header and of all of it.
 
 sub area {
@@ -116,7 +125,7 @@ sub area {
         sysseek $memory, $start, 0;
         sysread $memory, my $bytes, $end - $start;
 
-        while ($bytes =~ /$MAGIC/g) {
+        while ($bytes =~ /\Q$magic\E/g) {
             my $at = $-[0];
             my ($header, $size) = unpack 'x4 L Q', substr $bytes, $at, 16;
 

@@ -271,6 +271,7 @@ sub end {
 sub DESTROY {
     my ($self) = @_;
 
+    local $?;       # of waitpid(): that of the run stays what it is
     $self->end();
 }
 
