@@ -221,7 +221,7 @@ typedef struct {
     unsigned                   remember:1;     /* passes are of use */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   traces:1;       /* requests may be sampled */
-    unsigned                   constant:1;     /* at a constant rate */
+    unsigned                   may_miss:1;     /* a constant rate below 1 */
     unsigned                   hide_agent:1;   /* by sentry_scrub */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
@@ -647,7 +647,29 @@ ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
 
 /* Keeps the draw of a request, and finds it; conf NULL: there is none. */
 
-void ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw);
+static ngx_inline void
+ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+{
+    ngx_sentry_ctx_t           *ctx;
+    ngx_http_variable_value_t  *slot;
+
+    ctx = ngx_sentry_trail_ctx(r, 0);
+
+    if (ctx) {
+        ctx->draw = *draw;
+        return;
+    }
+
+    slot = ngx_sentry_trail_slot(r);
+
+    if (slot) {
+        slot->escape = 1;
+        slot->not_found = draw->missed;
+        slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
+        slot->data = (u_char *) draw->conf;
+    }
+}
+
 
 static ngx_inline void
 ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
