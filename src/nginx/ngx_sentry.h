@@ -278,8 +278,8 @@ struct ngx_sentry_sub_s {
 typedef struct {
     unsigned char              trace_id[16];
     unsigned char              span_id[8];          /* our transaction's */
-    unsigned char              parent_span_id[8];   /* the caller's */
     unsigned char              upstream_span_id[8]; /* the app's parent */
+    unsigned char              parent_span_id[8];   /* the caller's */
     double                     rate;       /* that decided, -1 none did */
     uint32_t                   random;     /* sample_rand, millionths */
     snx_sample_why_t           why;        /* what decided */
@@ -291,7 +291,6 @@ typedef struct {
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
     unsigned                   routed:1;   /* route was looked for */
-    unsigned                   upstream:1;    /* upstream_span_id is set */
 
     /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
     ngx_sentry_loc_conf_t     *conf;       /* that decided */
@@ -796,10 +795,24 @@ void ngx_sentry_timing_install(void);
 
 /* ngx_sentry_moment.c: when a sampled request comes by */
 
-/* Phase handlers: before limit_req, after it, before the content. */
+/* Phase handlers: before limit_req, and after it. */
 ngx_int_t ngx_sentry_moment_preaccess(ngx_http_request_t *r);
 ngx_int_t ngx_sentry_moment_access(ngx_http_request_t *r);
-ngx_int_t ngx_sentry_moment_precontent(ngx_http_request_t *r);
+
+/* Before the content, in the precontent phase. */
+
+static ngx_inline void
+ngx_sentry_moment_content(ngx_http_request_t *r)
+{
+    ngx_sentry_spans_t  *spans;
+
+    spans = ngx_http_get_module_ctx(r, ngx_sentry_module);
+
+    if (spans && r == r->main && spans->marks[SNX_AT_CONTENT] == 0) {
+        spans->marks[SNX_AT_CONTENT] = ngx_sentry_trail_now();
+    }
+}
+
 
 /* Header and body filter; while nginx reads its configuration. */
 void ngx_sentry_moment_filters(void);

@@ -45,11 +45,11 @@ static ngx_sentry_headers_t *ngx_sentry_propagate_headers(
 static void ngx_sentry_propagate_header(ngx_sentry_headers_t *headers,
     ngx_uint_t i, u_char *data, size_t len);
 static void ngx_sentry_propagate_restore(ngx_http_request_t *r);
+static ngx_int_t ngx_sentry_propagate_add(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers);
 static ngx_int_t ngx_sentry_propagate_replace(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers,
     ngx_list_part_t *client);
-static ngx_int_t ngx_sentry_propagate_add(ngx_http_request_t *r,
-    ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers);
 static void ngx_sentry_propagate_remember(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
 static void ngx_sentry_propagate_append(ngx_list_t *list,
@@ -89,6 +89,8 @@ ngx_int_t
 ngx_sentry_propagate_handler(ngx_http_request_t *r)
 {
     ngx_sentry_loc_conf_t  *slcf;
+
+    ngx_sentry_moment_content(r);
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_sentry_module);
 
@@ -131,7 +133,9 @@ ngx_sentry_propagate_inject(ngx_http_request_t *r,
     headers = ngx_sentry_propagate_headers(r, conf, trace);
 
     if (headers == NULL
-        || ngx_sentry_propagate_replace(r, trace, headers, NULL) != NGX_OK)
+        || (ngx_sentry_propagate_add(r, trace, headers) != NGX_OK
+            && ngx_sentry_propagate_replace(r, trace, headers, NULL)
+               != NGX_OK))
     {
         return;
     }
@@ -252,56 +256,6 @@ ngx_sentry_propagate_restore(ngx_http_request_t *r)
 
 
 /*
- * A list of its own for r: its headers without those of the mask, with those
- * given and those of the mask in the list client.
- */
-
-static ngx_int_t
-ngx_sentry_propagate_replace(ngx_http_request_t *r,
-    ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers,
-    ngx_list_part_t *client)
-{
-    ngx_uint_t        n;
-    ngx_list_t        list;
-    ngx_list_part_t  *part;
-
-    if (client == NULL
-        && ngx_sentry_propagate_add(r, trace, headers) == NGX_OK)
-    {
-        return NGX_OK;
-    }
-
-    n = headers->part.nelts;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        n += part->nelts;
-    }
-
-    for (part = client; part; part = part->next) {
-        n += part->nelts;
-    }
-
-    if (ngx_list_init(&list, r->pool, n ? n : 1, sizeof(ngx_table_elt_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_sentry_propagate_append(&list, &r->headers_in.headers.part,
-                                headers->mask, 0);
-    ngx_sentry_propagate_append(&list, client, headers->mask, headers->mask);
-    ngx_sentry_propagate_append(&list, &headers->part, 0, 0);
-
-    ngx_sentry_propagate_remember(r, trace);
-
-    r->headers_in.headers = list;
-    r->headers_in.headers.last = &r->headers_in.headers.part;
-
-    return NGX_OK;
-}
-
-
-/*
  * The usual case, NGX_DECLINED in others: nothing goes away, and all headers
  * are in the list's first part, which r has to itself.  What they are in stays
  * as it is, and ours are one more part.
@@ -334,6 +288,50 @@ ngx_sentry_propagate_add(ngx_http_request_t *r, ngx_sentry_trace_t *trace,
     list->part.next = &headers->part;
     list->last = &headers->part;
     list->nalloc = headers->part.nelts;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A list of its own for r: its headers without those of the mask, with those
+ * given and those of the mask in the list client.
+ */
+
+static ngx_int_t
+ngx_sentry_propagate_replace(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers,
+    ngx_list_part_t *client)
+{
+    ngx_uint_t        n;
+    ngx_list_t        list;
+    ngx_list_part_t  *part;
+
+    n = headers->part.nelts;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    for (part = client; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    if (ngx_list_init(&list, r->pool, n ? n : 1, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_sentry_propagate_append(&list, &r->headers_in.headers.part,
+                                headers->mask, 0);
+    ngx_sentry_propagate_append(&list, client, headers->mask, headers->mask);
+    ngx_sentry_propagate_append(&list, &headers->part, 0, 0);
+
+    ngx_sentry_propagate_remember(r, trace);
+
+    r->headers_in.headers = list;
+    r->headers_in.headers.last = &r->headers_in.headers.part;
 
     return NGX_OK;
 }
@@ -428,17 +426,7 @@ ngx_sentry_propagate_span_id(ngx_http_request_t *r,
 
     sub = (r == r->main) ? NULL : ngx_sentry_propagate_make_sub(r, trace);
 
-    if (sub) {
-        return sub->upstream_span_id;
-    }
-
-    if (!trace->upstream) {
-        trace->upstream = 1;
-        ngx_sentry_process_id(ngx_sentry_process_worker(),
-                              trace->upstream_span_id, 8);
-    }
-
-    return trace->upstream_span_id;
+    return sub ? sub->upstream_span_id : trace->upstream_span_id;
 }
 
 

@@ -37,6 +37,8 @@ typedef struct {
 
 static void ngx_sentry_trace_make(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
+static ngx_uint_t ngx_sentry_trace_continue(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static uint32_t ngx_sentry_trace_random(ngx_sentry_worker_t *worker);
 static ngx_inline ngx_uint_t ngx_sentry_trace_called(ngx_http_request_t *r);
 static ngx_uint_t ngx_sentry_trace_is_caller(ngx_table_elt_t *h);
@@ -116,67 +118,83 @@ static void
 ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     ngx_sentry_trace_t *trace)
 {
-    double                unit;
     ngx_sentry_draw_t     draw;
-    ngx_sentry_caller_t   caller;
     ngx_sentry_worker_t  *worker;
-
-    worker = ngx_sentry_process_worker();
-
-    caller.found = 0;
-    caller.frozen = 0;
-    caller.has_random = 0;
-    caller.rate = -1;
 
     ngx_sentry_trail_drawn(r, &draw);
 
     if (draw.conf) {
         conf = draw.conf;
 
-    } else if ((conf->trace_context & NGX_SENTRY_EXTRACT)
-               && ngx_sentry_trace_called(r))
-    {
-        ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
-        caller.rate = -1;
-
-        ngx_sentry_trace_caller(r, conf, &caller);
+    } else {
+        draw.random = NGX_SENTRY_NOT_DRAWN;
     }
 
     trace->conf = conf;
     trace->flag = -1;
 
-    if (!caller.found) {
+    if (draw.conf || !(conf->trace_context & NGX_SENTRY_EXTRACT)
+        || !ngx_sentry_trace_called(r)
+        || !ngx_sentry_trace_continue(r, conf, trace))
+    {
+        worker = ngx_sentry_process_worker();
 
-        /* trace_id, and span_id behind it */
+        /* trace_id, span_id and upstream_span_id */
 
-        ngx_sentry_process_id(worker, trace->trace_id, 16 + 8);
-        trace->random = (draw.conf && draw.random != NGX_SENTRY_NOT_DRAWN)
-                        ? draw.random : ngx_sentry_trace_random(worker);
-
-    } else {
-        ngx_sentry_process_id(worker, trace->span_id, 8);
-        unit = ngx_sentry_process_unit(worker);
-
-        ngx_memcpy(trace->trace_id, caller.trace.trace_id, 16);
-        ngx_memcpy(trace->parent_span_id, caller.trace.span_id, 8);
-
-        trace->continued = 1;
-        trace->frozen = caller.frozen;
-        trace->trusted = (ngx_sentry_trace_trusts(r, conf) != 0);
-
-        if (trace->trusted) {
-            trace->flag = caller.trace.sampled;
-            trace->random = caller.has_random
-                            ? caller.random
-                            : snx_sample_random(unit, caller.rate,
-                                                caller.trace.sampled);
-
-        } else {
-            trace->random = snx_sample_random(unit, -1, -1);
-        }
+        ngx_sentry_process_id(worker, trace->trace_id, 16 + 8 + 8);
+        trace->random = (draw.random == NGX_SENTRY_NOT_DRAWN)
+                        ? ngx_sentry_trace_random(worker) : draw.random;
     }
 
     ngx_sentry_trace_decide(r, conf, trace);
+}
+
+
+/* The caller's trace goes on: 1, or 0 if it is not valid or not ours. */
+
+static ngx_uint_t
+ngx_sentry_trace_continue(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
+    ngx_sentry_trace_t *trace)
+{
+    double                unit;
+    ngx_sentry_caller_t   caller;
+    ngx_sentry_worker_t  *worker;
+
+    ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
+    caller.rate = -1;
+
+    ngx_sentry_trace_caller(r, conf, &caller);
+
+    if (!caller.found) {
+        return 0;
+    }
+
+    worker = ngx_sentry_process_worker();
+
+    /* span_id, and upstream_span_id behind it */
+
+    ngx_sentry_process_id(worker, trace->span_id, 8 + 8);
+    unit = ngx_sentry_process_unit(worker);
+
+    ngx_memcpy(trace->trace_id, caller.trace.trace_id, 16);
+    ngx_memcpy(trace->parent_span_id, caller.trace.span_id, 8);
+
+    trace->continued = 1;
+    trace->frozen = caller.frozen;
+    trace->trusted = (ngx_sentry_trace_trusts(r, conf) != 0);
+
+    if (!trace->trusted) {
+        trace->random = snx_sample_random(unit, -1, -1);
+        return 1;
+    }
+
+    trace->flag = caller.trace.sampled;
+    trace->random = caller.has_random
+                    ? caller.random
+                    : snx_sample_random(unit, caller.rate,
+                                        caller.trace.sampled);
+
+    return 1;
 }
 
 
