@@ -296,6 +296,7 @@ typedef struct {
     ngx_sentry_loc_conf_t     *conf;       /* that decided */
     ngx_str_t                  baggage;    /* ours, as propagated */
     ngx_str_t                  header;     /* others' and ours */
+    u_char                    *digits;     /* of trace_id, in baggage; NULL */
     ngx_list_part_t            client;     /* the headers as they came */
     ngx_sentry_sub_t          *subs;
     ngx_uint_t                 nsubs;

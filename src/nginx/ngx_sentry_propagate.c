@@ -17,6 +17,7 @@
 
 
 #include "ngx_sentry.h"
+#include "snx_text.h"
 #include "snx_trace.h"
 
 
@@ -176,9 +177,16 @@ ngx_sentry_propagate_headers(ngx_http_request_t *r,
     p = headers->text;
     id = ngx_sentry_propagate_span_id(r, trace);
 
+    if (trace->digits) {
+        ngx_memcpy(p, trace->digits, 32);
+
+    } else {
+        snx_text_hex(trace->trace_id, 16, (char *) p);
+    }
+
     ngx_sentry_propagate_header(headers, NGX_SENTRY_TRACE, p,
-                                snx_trace_write_sentry(trace->trace_id, id,
-                                                  trace->flag, (char *) p));
+                                32 + snx_trace_write_span(id, trace->flag,
+                                                          (char *) p + 32));
 
     if (trace->header.len) {
         ngx_sentry_propagate_header(headers, NGX_SENTRY_BAGGAGE,
