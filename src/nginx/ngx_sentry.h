@@ -221,7 +221,7 @@ typedef struct {
     unsigned                   remember:1;     /* passes are of use */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   traces:1;       /* requests may be sampled */
-    unsigned                   constant:1;     /* at a constant rate */
+    unsigned                   may_miss:1;     /* a constant rate below 1 */
     unsigned                   hide_agent:1;   /* by sentry_scrub */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
@@ -278,8 +278,8 @@ struct ngx_sentry_sub_s {
 typedef struct {
     unsigned char              trace_id[16];
     unsigned char              span_id[8];          /* our transaction's */
-    unsigned char              parent_span_id[8];   /* the caller's */
     unsigned char              upstream_span_id[8]; /* the app's parent */
+    unsigned char              parent_span_id[8];   /* the caller's */
     double                     rate;       /* that decided, -1 none did */
     uint32_t                   random;     /* sample_rand, millionths */
     snx_sample_why_t           why;        /* what decided */
@@ -291,12 +291,12 @@ typedef struct {
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
     unsigned                   routed:1;   /* route was looked for */
-    unsigned                   upstream:1;    /* upstream_span_id is set */
 
     /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
     ngx_sentry_loc_conf_t     *conf;       /* that decided */
     ngx_str_t                  baggage;    /* ours, as propagated */
     ngx_str_t                  header;     /* others' and ours */
+    u_char                    *digits;     /* of trace_id, in baggage; NULL */
     ngx_list_part_t            client;     /* the headers as they came */
     ngx_sentry_sub_t          *subs;
     ngx_uint_t                 nsubs;
@@ -647,7 +647,29 @@ ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
 
 /* Keeps the draw of a request, and finds it; conf NULL: there is none. */
 
-void ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw);
+static ngx_inline void
+ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+{
+    ngx_sentry_ctx_t           *ctx;
+    ngx_http_variable_value_t  *slot;
+
+    ctx = ngx_sentry_trail_ctx(r, 0);
+
+    if (ctx) {
+        ctx->draw = *draw;
+        return;
+    }
+
+    slot = ngx_sentry_trail_slot(r);
+
+    if (slot) {
+        slot->escape = 1;
+        slot->not_found = draw->missed;
+        slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
+        slot->data = (u_char *) draw->conf;
+    }
+}
+
 
 static ngx_inline void
 ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
@@ -774,10 +796,24 @@ void ngx_sentry_timing_install(void);
 
 /* ngx_sentry_moment.c: when a sampled request comes by */
 
-/* Phase handlers: before limit_req, after it, before the content. */
+/* Phase handlers: before limit_req, and after it. */
 ngx_int_t ngx_sentry_moment_preaccess(ngx_http_request_t *r);
 ngx_int_t ngx_sentry_moment_access(ngx_http_request_t *r);
-ngx_int_t ngx_sentry_moment_precontent(ngx_http_request_t *r);
+
+/* Before the content, in the precontent phase. */
+
+static ngx_inline void
+ngx_sentry_moment_content(ngx_http_request_t *r)
+{
+    ngx_sentry_spans_t  *spans;
+
+    spans = ngx_http_get_module_ctx(r, ngx_sentry_module);
+
+    if (spans && r == r->main && spans->marks[SNX_AT_CONTENT] == 0) {
+        spans->marks[SNX_AT_CONTENT] = ngx_sentry_trail_now();
+    }
+}
+
 
 /* Header and body filter; while nginx reads its configuration. */
 void ngx_sentry_moment_filters(void);

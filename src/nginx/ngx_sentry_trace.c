@@ -37,8 +37,11 @@ typedef struct {
 
 static void ngx_sentry_trace_make(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
+static ngx_uint_t ngx_sentry_trace_continue(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static uint32_t ngx_sentry_trace_random(ngx_sentry_worker_t *worker);
-static ngx_uint_t ngx_sentry_trace_called(ngx_http_request_t *r);
+static ngx_inline ngx_uint_t ngx_sentry_trace_called(ngx_http_request_t *r);
+static ngx_uint_t ngx_sentry_trace_is_caller(ngx_table_elt_t *h);
 static void ngx_sentry_trace_caller(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_caller_t *caller);
 static void ngx_sentry_trace_caller_baggage(ngx_http_request_t *r,
@@ -115,67 +118,83 @@ static void
 ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     ngx_sentry_trace_t *trace)
 {
-    double                unit;
     ngx_sentry_draw_t     draw;
-    ngx_sentry_caller_t   caller;
     ngx_sentry_worker_t  *worker;
-
-    worker = ngx_sentry_process_worker();
-
-    caller.found = 0;
-    caller.frozen = 0;
-    caller.has_random = 0;
-    caller.rate = -1;
 
     ngx_sentry_trail_drawn(r, &draw);
 
     if (draw.conf) {
         conf = draw.conf;
 
-    } else if ((conf->trace_context & NGX_SENTRY_EXTRACT)
-               && ngx_sentry_trace_called(r))
-    {
-        ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
-        caller.rate = -1;
-
-        ngx_sentry_trace_caller(r, conf, &caller);
+    } else {
+        draw.random = NGX_SENTRY_NOT_DRAWN;
     }
 
     trace->conf = conf;
     trace->flag = -1;
 
-    if (!caller.found) {
+    if (draw.conf || !(conf->trace_context & NGX_SENTRY_EXTRACT)
+        || !ngx_sentry_trace_called(r)
+        || !ngx_sentry_trace_continue(r, conf, trace))
+    {
+        worker = ngx_sentry_process_worker();
 
-        /* trace_id, and span_id behind it */
+        /* trace_id, span_id and upstream_span_id */
 
-        ngx_sentry_process_id(worker, trace->trace_id, 16 + 8);
-        trace->random = (draw.conf && draw.random != NGX_SENTRY_NOT_DRAWN)
-                        ? draw.random : ngx_sentry_trace_random(worker);
-
-    } else {
-        ngx_sentry_process_id(worker, trace->span_id, 8);
-        unit = ngx_sentry_process_unit(worker);
-
-        ngx_memcpy(trace->trace_id, caller.trace.trace_id, 16);
-        ngx_memcpy(trace->parent_span_id, caller.trace.span_id, 8);
-
-        trace->continued = 1;
-        trace->frozen = caller.frozen;
-        trace->trusted = (ngx_sentry_trace_trusts(r, conf) != 0);
-
-        if (trace->trusted) {
-            trace->flag = caller.trace.sampled;
-            trace->random = caller.has_random
-                            ? caller.random
-                            : snx_sample_random(unit, caller.rate,
-                                                caller.trace.sampled);
-
-        } else {
-            trace->random = snx_sample_random(unit, -1, -1);
-        }
+        ngx_sentry_process_id(worker, trace->trace_id, 16 + 8 + 8);
+        trace->random = (draw.random == NGX_SENTRY_NOT_DRAWN)
+                        ? ngx_sentry_trace_random(worker) : draw.random;
     }
 
     ngx_sentry_trace_decide(r, conf, trace);
+}
+
+
+/* The caller's trace goes on: 1, or 0 if it is not valid or not ours. */
+
+static ngx_uint_t
+ngx_sentry_trace_continue(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
+    ngx_sentry_trace_t *trace)
+{
+    double                unit;
+    ngx_sentry_caller_t   caller;
+    ngx_sentry_worker_t  *worker;
+
+    ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
+    caller.rate = -1;
+
+    ngx_sentry_trace_caller(r, conf, &caller);
+
+    if (!caller.found) {
+        return 0;
+    }
+
+    worker = ngx_sentry_process_worker();
+
+    /* span_id, and upstream_span_id behind it */
+
+    ngx_sentry_process_id(worker, trace->span_id, 8 + 8);
+    unit = ngx_sentry_process_unit(worker);
+
+    ngx_memcpy(trace->trace_id, caller.trace.trace_id, 16);
+    ngx_memcpy(trace->parent_span_id, caller.trace.span_id, 8);
+
+    trace->continued = 1;
+    trace->frozen = caller.frozen;
+    trace->trusted = (ngx_sentry_trace_trusts(r, conf) != 0);
+
+    if (!trace->trusted) {
+        trace->random = snx_sample_random(unit, -1, -1);
+        return 1;
+    }
+
+    trace->flag = caller.trace.sampled;
+    trace->random = caller.has_random
+                    ? caller.random
+                    : snx_sample_random(unit, caller.rate,
+                                        caller.trace.sampled);
+
+    return 1;
 }
 
 
@@ -203,28 +222,31 @@ ngx_sentry_trace_missed(ngx_http_request_t *r)
 
     ctx = ngx_sentry_trail_ctx(r, 0);
     conf = ngx_sentry_trail_place(r, ctx);
-    worker = ngx_sentry_process_worker();
 
-    rate = conf->traces_sample_rate.value;
-
-    if (!conf->constant || rate >= 1 || worker == NULL || (ctx && ctx->trace)
+    if (!conf->may_miss || (ctx && ctx->trace)
         || ((conf->trace_context & NGX_SENTRY_EXTRACT)
             && ngx_sentry_trace_called(r)))
     {
         return 0;
     }
 
-    /* as in snx_sample_decide(); pressure can only make more of them miss */
-
     draw.conf = conf;
+    draw.random = NGX_SENTRY_NOT_DRAWN;
+    draw.missed = 1;
+
+    rate = conf->traces_sample_rate.value;
 
     if (rate > 0) {
+        worker = ngx_sentry_process_worker();
+
+        if (worker == NULL) {
+            return 0;
+        }
+
+        /* as in snx_sample_decide(); pressure can only make more miss */
+
         draw.random = ngx_sentry_trace_random(worker);
         draw.missed = (double) draw.random >= rate * SNX_SAMPLE_RAND_N;
-
-    } else {
-        draw.random = NGX_SENTRY_NOT_DRAWN;
-        draw.missed = 1;
     }
 
     ngx_sentry_trail_draw(r, &draw);
@@ -235,20 +257,19 @@ ngx_sentry_trace_missed(ngx_http_request_t *r)
 
 /* Whether there is a header to be read by ngx_sentry_trace_caller(). */
 
-static ngx_uint_t
+static ngx_inline ngx_uint_t
 ngx_sentry_trace_called(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
     ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t  *h, *last;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
+        last = h + part->nelts;
 
-        for (i = 0; i < part->nelts; i++) {
-            if ((h[i].key.len == 11 || h[i].key.len == 12)
-                && (ngx_sentry_is_header(&h[i], "sentry-trace")
-                    || ngx_sentry_is_header(&h[i], "traceparent")))
+        for ( /* void */ ; h != last; h++) {
+            if ((h->key.len == 11 || h->key.len == 12)
+                && ngx_sentry_trace_is_caller(h))
             {
                 return 1;
             }
@@ -256,6 +277,14 @@ ngx_sentry_trace_called(ngx_http_request_t *r)
     }
 
     return 0;
+}
+
+
+static ngx_uint_t
+ngx_sentry_trace_is_caller(ngx_table_elt_t *h)
+{
+    return ngx_sentry_is_header(h, "sentry-trace")
+           || ngx_sentry_is_header(h, "traceparent");
 }
 
 
