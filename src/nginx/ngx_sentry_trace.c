@@ -447,7 +447,7 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 
         if (rc == NGX_DECLINED
             || (trace->route == NULL
-                && ngx_sentry_route_builtin(r) != NGX_OK))
+                && ngx_sentry_route_builtin(r, trace) != NGX_OK))
         {
             sample.sampled = 0;
             sample.rate = 0;
