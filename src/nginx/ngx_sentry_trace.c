@@ -51,7 +51,6 @@ static void ngx_sentry_trace_decide(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static double ngx_sentry_trace_rate(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
-static void ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec);
 
 
 ngx_sentry_trace_t *
@@ -525,7 +524,8 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     }
 
     if (trace->rate >= 0) {
-        ngx_sentry_trace_pack_rate(trace->rate, rec);
+        snx_fact_set(facts, SNX_FACT_CLIENT_SAMPLE_RATE,
+                     snx_sample_scaled(trace->rate));
     }
 
     /* what went nowhere and is all ours the sender can make itself */
@@ -540,22 +540,4 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     }
 
     snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace->baggage));
-}
-
-
-/* One rate is that of many requests. */
-
-static void
-ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec)
-{
-    static double  last = -1;
-    static size_t  len;
-    static char    text[SNX_SAMPLE_RATE_MAX];
-
-    if (rate > last || rate < last) {
-        len = snx_sample_write_rate(rate, text);
-        last = rate;
-    }
-
-    snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE, snx_str(text, len));
 }
