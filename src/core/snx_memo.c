@@ -56,29 +56,41 @@ snx_memo_hash(uint64_t h, snx_str_t in)
 }
 
 
+static inline uint64_t
+snx_memo_hash_of(uint64_t key, snx_str_t in, snx_str_t more)
+{
+    key = snx_memo_hash(key, in);
+
+    return more.len == 0 ? key : snx_memo_hash(key, more);
+}
+
+
+/* The upper bits choose the slot. */
+
+static inline size_t
+snx_memo_index(uint64_t hash)
+{
+    _Static_assert(SNX_MEMO_SLOTS_N == 1 << 7, "seven bits");
+
+    return (size_t) (hash >> 57);
+}
+
+
 /* What is never kept need not be hashed. */
 
 const snx_memo_slot_t *
 snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
-    snx_str_t more, uint64_t *hash)
+    snx_str_t more)
 {
     uint64_t                h;
     const snx_memo_slot_t  *slot;
-
-    *hash = 0;
 
     if (in.len == 0 || in.len + more.len > SNX_MEMO_TEXT_MAX) {
         return NULL;
     }
 
-    h = snx_memo_hash(key, in);
-
-    if (more.len != 0) {
-        h = snx_memo_hash(h, more);
-    }
-
-    *hash = h;
-    slot = &memo->slots[h >> 57];
+    h = snx_memo_hash_of(key, in, more);
+    slot = &memo->slots[snx_memo_index(h)];
 
     if (slot->hash != h || slot->key != key || slot->in_len != in.len
         || slot->more_len != more.len
@@ -95,8 +107,9 @@ snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
 
 snx_memo_slot_t *
 snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in, snx_str_t more,
-    snx_str_t out, uint64_t hash)
+    snx_str_t out)
 {
+    uint64_t          hash;
     unsigned char    *p;
     snx_memo_slot_t  *slot;
 
@@ -109,7 +122,8 @@ snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in, snx_str_t more,
 
     memo->puts++;
 
-    slot = &memo->slots[hash >> 57];
+    hash = snx_memo_hash_of(key, in, more);
+    slot = &memo->slots[snx_memo_index(hash)];
 
     slot->key = key;
     slot->hash = hash;

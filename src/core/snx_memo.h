@@ -40,14 +40,14 @@ typedef struct {                       /* zeroed: empty */
 
 /*
  * Where it is kept what came before of in and more (a second string, or
- * none) under key (how it was made); or NULL, and *hash is for
- * snx_memo_put(), which forgets what does not fit: NULL.
+ * none) under key (how it was made), or NULL.  snx_memo_put() forgets what
+ * does not fit: NULL.
  * Memory: in the memo, until the next put.  Cost: O(len).
  */
 const snx_memo_slot_t *snx_memo_get(const snx_memo_t *memo, uint64_t key,
-    snx_str_t in, snx_str_t more, uint64_t *hash);
+    snx_str_t in, snx_str_t more);
 snx_memo_slot_t *snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in,
-    snx_str_t more, snx_str_t out, uint64_t hash);
+    snx_str_t more, snx_str_t out);
 
 
 static inline snx_str_t

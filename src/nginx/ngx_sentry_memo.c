@@ -71,7 +71,7 @@ ngx_int_t
 ngx_sentry_memo_builtin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
 {
     uint32_t                mark;
-    uint64_t                key, hash;
+    uint64_t                key;
     snx_str_t               line, host;
     snx_memo_slot_t        *put;
     const snx_memo_slot_t  *slot;
@@ -84,7 +84,7 @@ ngx_sentry_memo_builtin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
     host = ngx_sentry_str(&r->headers_in.server);
     key = ngx_sentry_memo_line_key(r, trace->conf);
 
-    slot = snx_memo_get(ngx_sentry_memo, key, line, host, &hash);
+    slot = snx_memo_get(ngx_sentry_memo, key, line, host);
 
     if (slot && slot->mark) {
         trace->line = slot;
@@ -96,8 +96,8 @@ ngx_sentry_memo_builtin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
         mark = ngx_sentry_route_default(r) == NGX_OK
                ? NGX_SENTRY_MEMO_REPORTED : NGX_SENTRY_MEMO_BUILTIN;
 
-        put = snx_memo_put(ngx_sentry_memo, key, line, host, ngx_sentry_none,
-                           hash);
+        put = snx_memo_put(ngx_sentry_memo, key, line, host,
+                           ngx_sentry_none);
         if (put) {
             put->mark = mark;
         }
@@ -134,7 +134,7 @@ ngx_sentry_memo_make_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     size_t                  from;
     uint32_t                left_out, mark;
-    uint64_t                key, hash;
+    uint64_t                key;
     snx_str_t               line, host;
     snx_memo_slot_t        *put;
     ngx_http_request_t     *r;
@@ -145,7 +145,7 @@ ngx_sentry_memo_make_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     host = ngx_sentry_str(&r->headers_in.server);
     key = ngx_sentry_memo_line_key(r, event->conf);
 
-    slot = snx_memo_get(ngx_sentry_memo, key, line, host, &hash);
+    slot = snx_memo_get(ngx_sentry_memo, key, line, host);
 
     if (slot && slot->out_len) {
         snx_rec_raw(rec, snx_memo_out(slot));
@@ -164,8 +164,7 @@ ngx_sentry_memo_make_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     put = snx_memo_put(ngx_sentry_memo, key, line, host,
                        snx_str(rec->start + from,
-                               (size_t) (rec->pos - rec->start) - from),
-                       hash);
+                               (size_t) (rec->pos - rec->start) - from));
     if (put) {
         put->mark = mark;
     }
@@ -220,7 +219,6 @@ ngx_sentry_memo_field(ngx_sentry_event_t *event, uint64_t key, snx_str_t in,
     snx_rec_writer_t *rec, ngx_sentry_memo_pt make)
 {
     size_t                  from;
-    uint64_t                hash;
     uint32_t                left_out;
     snx_memo_t             *memo;
     const snx_memo_slot_t  *slot;
@@ -232,7 +230,7 @@ ngx_sentry_memo_field(ngx_sentry_event_t *event, uint64_t key, snx_str_t in,
         return;
     }
 
-    slot = snx_memo_get(memo, key, in, ngx_sentry_none, &hash);
+    slot = snx_memo_get(memo, key, in, ngx_sentry_none);
 
     if (slot) {
         snx_rec_raw(rec, snx_memo_out(slot));
@@ -247,8 +245,7 @@ ngx_sentry_memo_field(ngx_sentry_event_t *event, uint64_t key, snx_str_t in,
     if (rec->left_out == left_out) {
         snx_memo_put(memo, key, in, ngx_sentry_none,
                      snx_str(rec->start + from,
-                             (size_t) (rec->pos - rec->start) - from),
-                     hash);
+                             (size_t) (rec->pos - rec->start) - from));
     }
 }
 

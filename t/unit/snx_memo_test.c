@@ -15,11 +15,10 @@
 static int
 found(const snx_memo_t *memo, uint64_t key, const char *in, const char *want)
 {
-    uint64_t                hash;
     snx_str_t               out;
     const snx_memo_slot_t  *slot;
 
-    slot = snx_memo_get(memo, key, snx_cstr(in), snx_str(NULL, 0), &hash);
+    slot = snx_memo_get(memo, key, snx_cstr(in), snx_str(NULL, 0));
 
     if (slot == NULL) {
         return want == NULL;
@@ -35,22 +34,19 @@ found(const snx_memo_t *memo, uint64_t key, const char *in, const char *want)
 static void
 put(snx_memo_t *memo, uint64_t key, const char *in, const char *out)
 {
-    uint64_t  hash;
-
-    (void) snx_memo_get(memo, key, snx_cstr(in), snx_str(NULL, 0), &hash);
-    snx_memo_put(memo, key, snx_cstr(in), snx_str(NULL, 0), snx_cstr(out),
-                 hash);
+    snx_memo_put(memo, key, snx_cstr(in), snx_str(NULL, 0), snx_cstr(out));
 }
 
 
 /* Of strings of len bytes that differ in the one at alone. */
 
 static int
-slots_met(const snx_memo_t *memo, int len, int at)
+slots_met(snx_memo_t *memo, int len, int at)
 {
-    int            i, n;
-    unsigned char  in[64], met[SNX_MEMO_SLOTS_N];
-    uint64_t       hash;
+    int               i, n;
+    char              met[SNX_MEMO_SLOTS_N];
+    unsigned char     in[64];
+    snx_memo_slot_t  *slot;
 
     n = 0;
     memset(in, 'x', sizeof(in));
@@ -58,11 +54,11 @@ slots_met(const snx_memo_t *memo, int len, int at)
 
     for (i = 0; i < 256; i++) {
         in[at] = (unsigned char) i;
-        (void) snx_memo_get(memo, 1, snx_str(in, (size_t) len),
-                            snx_str(NULL, 0), &hash);
+        slot = snx_memo_put(memo, 1, snx_str(in, (size_t) len),
+                            snx_str(NULL, 0), snx_str(NULL, 0));
 
-        n += !met[hash >> 57];
-        met[hash >> 57] = 1;
+        n += !met[slot - memo->slots];
+        met[slot - memo->slots] = 1;
     }
 
     return n;
@@ -74,7 +70,6 @@ main(void)
 {
     int          i, at, wrong;
     char         in[SNX_MEMO_TEXT_MAX + 2], out[16];
-    uint64_t     hash;
     snx_memo_t  *memo;
 
     const snx_memo_slot_t  *slot;
@@ -124,14 +119,13 @@ main(void)
 
     is_int(wrong, 0, "of many strings each has its own result or none");
 
-    (void) snx_memo_get(memo, 9, snx_cstr("one"), snx_cstr("two"), &hash);
-    snx_memo_put(memo, 9, snx_cstr("one"), snx_cstr("two"), snx_cstr("1+2"),
-                 hash)->mark = 3;
-    slot = snx_memo_get(memo, 9, snx_cstr("one"), snx_cstr("two"), &hash);
+    snx_memo_put(memo, 9, snx_cstr("one"), snx_cstr("two"),
+                 snx_cstr("1+2"))->mark = 3;
+    slot = snx_memo_get(memo, 9, snx_cstr("one"), snx_cstr("two"));
     ok(slot != NULL && slot->out_len == 3
        && memcmp(snx_memo_out(slot).data, "1+2", 3) == 0, "of two strings");
     is_int(slot->mark, 3, "marked");
-    ok(snx_memo_get(memo, 9, snx_cstr("onet"), snx_cstr("wo"), &hash) == NULL,
+    ok(snx_memo_get(memo, 9, snx_cstr("onet"), snx_cstr("wo")) == NULL,
        "of two strings, parted elsewhere");
     ok(found(memo, 9, "onetwo", NULL), "of two strings as one");
 
