@@ -701,12 +701,27 @@ void ngx_sentry_trail_upstreams(ngx_http_request_t *r,
 
 /* ngx_sentry_trace.c: which trace, and whether it is recorded */
 
+/* Makes the trace of a main request, decides and keeps it; ctx may be NULL. */
+ngx_sentry_trace_t *ngx_sentry_trace_begin(ngx_http_request_t *r,
+    ngx_sentry_ctx_t *ctx);
+
 /*
  * The trace of a main request (also of its subrequests), made and decided
  * when it is not yet, and kept with it.  NULL: out of memory, or nothing is
  * recorded in this process.
  */
-ngx_sentry_trace_t *ngx_sentry_trace_keep(ngx_http_request_t *r);
+
+static ngx_inline ngx_sentry_trace_t *
+ngx_sentry_trace_keep(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t  *ctx;
+
+    ctx = ngx_sentry_trail_ctx(r->main, 0);
+
+    return (ctx && ctx->trace) ? ctx->trace
+                               : ngx_sentry_trace_begin(r->main, ctx);
+}
+
 
 /*
  * Whether it is known without a trace that r, a main request, is not sampled:

@@ -54,18 +54,9 @@ static double ngx_sentry_trace_rate(ngx_http_request_t *r,
 
 
 ngx_sentry_trace_t *
-ngx_sentry_trace_keep(ngx_http_request_t *r)
+ngx_sentry_trace_begin(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
 {
-    ngx_sentry_ctx_t    *ctx;
     ngx_sentry_trace_t  *trace;
-
-    r = r->main;
-
-    ctx = ngx_sentry_trail_ctx(r, 0);
-
-    if (ctx && ctx->trace) {
-        return ctx->trace;
-    }
 
     if (ngx_sentry_process_worker() == NULL) {
         return NULL;
