@@ -11,8 +11,6 @@
 
 
 #define SNX_SAMPLE_NS          1000000000u
-#define SNX_SAMPLE_DIGITS      12          /* of a rate, behind the point */
-#define SNX_SAMPLE_SCALE       1000000000000u
 
 
 /* Two digits of a number at once. */
@@ -147,7 +145,7 @@ snx_sample_write_rate(double rate, char out[SNX_SAMPLE_RATE_MAX])
     uint64_t  n;
 
     rate = (rate < 0) ? 0 : (rate > 1) ? 1 : rate;
-    n = (uint64_t) (rate * (double) SNX_SAMPLE_SCALE + 0.5);
+    n = (uint64_t) snx_sample_scaled(rate);
 
     out[0] = (char) ('0' + n / SNX_SAMPLE_SCALE);
     out[1] = '.';

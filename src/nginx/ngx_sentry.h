@@ -284,6 +284,8 @@ typedef struct {
     uint32_t                   random;     /* sample_rand, millionths */
     snx_sample_why_t           why;        /* what decided */
     ngx_sentry_route_t        *route;      /* NULL none matched */
+    const snx_memo_slot_t     *line;       /* while there is no put */
+    uint64_t                   line_puts;  /* as of then */
     signed char                sampled;    /* 1, 0, -1 no decision */
     signed char                flag;       /* as told the upstream */
     unsigned                   continued:1;   /* parent_span_id is set */
@@ -523,7 +525,11 @@ ngx_int_t ngx_sentry_route_traces(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
 
 /* NGX_DECLINED for a request that no rule matches but a built-in one. */
-ngx_int_t ngx_sentry_route_builtin(ngx_http_request_t *r);
+ngx_int_t ngx_sentry_route_builtin(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+
+/* NGX_DECLINED for a request that a built-in route matches. */
+ngx_int_t ngx_sentry_route_default(ngx_http_request_t *r);
 
 /* Whether some rule of the server has a rate for traces. */
 ngx_uint_t ngx_sentry_route_rates(ngx_conf_t *cf);
@@ -551,9 +557,6 @@ ngx_sentry_worker_t *ngx_sentry_process_worker(void);
  */
 ngx_int_t ngx_sentry_process_put(ngx_sentry_worker_t *worker,
     snx_project_t *project, snx_kind_t kind, snx_rec_writer_t *rec);
-
-/* What this worker filtered lately; NULL where no traces are made. */
-snx_memo_t *ngx_sentry_process_memo(void);
 
 /* A record in the worker's one buffer, empty but for its facts. */
 void ngx_sentry_process_record(ngx_sentry_worker_t *worker,
@@ -720,12 +723,27 @@ void ngx_sentry_trail_upstreams(ngx_http_request_t *r,
 
 /* ngx_sentry_trace.c: which trace, and whether it is recorded */
 
+/* Makes the trace of a main request, decides and keeps it; ctx may be NULL. */
+ngx_sentry_trace_t *ngx_sentry_trace_begin(ngx_http_request_t *r,
+    ngx_sentry_ctx_t *ctx);
+
 /*
  * The trace of a main request (also of its subrequests), made and decided
  * when it is not yet, and kept with it.  NULL: out of memory, or nothing is
  * recorded in this process.
  */
-ngx_sentry_trace_t *ngx_sentry_trace_keep(ngx_http_request_t *r);
+
+static ngx_inline ngx_sentry_trace_t *
+ngx_sentry_trace_keep(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t  *ctx;
+
+    ctx = ngx_sentry_trail_ctx(r->main, 0);
+
+    return (ctx && ctx->trace) ? ctx->trace
+                               : ngx_sentry_trace_begin(r->main, ctx);
+}
+
 
 /*
  * Whether it is known without a trace that r, a main request, is not sampled:
@@ -828,6 +846,22 @@ ngx_sentry_spans_t *ngx_sentry_moment_spans(ngx_http_request_t *r);
 void ngx_sentry_subrequest_note(ngx_http_request_t *r);
 
 void ngx_sentry_subrequest_pack(ngx_sentry_ctx_t *ctx,
+    snx_rec_writer_t *rec);
+
+
+/* ngx_sentry_memo.c: what strings that come again and again become */
+
+/* Begins, in pool; without one (NULL) nothing is remembered. */
+void ngx_sentry_memo_init(ngx_pool_t *pool);
+
+/* As ngx_sentry_route_default(); notes trace->line. */
+ngx_int_t ngx_sentry_memo_builtin(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+
+/* Name and request line; the user agent; where the request was passed to. */
+void ngx_sentry_memo_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+void ngx_sentry_memo_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+void ngx_sentry_memo_upstream(ngx_sentry_event_t *event, snx_str_t url,
     snx_rec_writer_t *rec);
 
 

@@ -54,22 +54,12 @@ static void ngx_sentry_trace_decide(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static double ngx_sentry_trace_rate(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
-static void ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec);
 
 
 ngx_sentry_trace_t *
-ngx_sentry_trace_keep(ngx_http_request_t *r)
+ngx_sentry_trace_begin(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
 {
-    ngx_sentry_ctx_t    *ctx;
     ngx_sentry_trace_t  *trace;
-
-    r = r->main;
-
-    ctx = ngx_sentry_trail_ctx(r, 0);
-
-    if (ctx && ctx->trace) {
-        return ctx->trace;
-    }
 
     if (ngx_sentry_process_worker() == NULL) {
         return NULL;
@@ -476,7 +466,7 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 
         if (rc == NGX_DECLINED
             || (trace->route == NULL
-                && ngx_sentry_route_builtin(r) != NGX_OK))
+                && ngx_sentry_route_builtin(r, trace) != NGX_OK))
         {
             sample.sampled = 0;
             sample.rate = 0;
@@ -554,7 +544,8 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     }
 
     if (trace->rate >= 0) {
-        ngx_sentry_trace_pack_rate(trace->rate, rec);
+        snx_fact_set(facts, SNX_FACT_CLIENT_SAMPLE_RATE,
+                     snx_sample_scaled(trace->rate));
     }
 
     /* what went nowhere and is all ours the sender can make itself */
@@ -569,22 +560,4 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     }
 
     snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace->baggage));
-}
-
-
-/* One rate is that of many requests. */
-
-static void
-ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec)
-{
-    static double  last = -1;
-    static size_t  len;
-    static char    text[SNX_SAMPLE_RATE_MAX];
-
-    if (rate > last || rate < last) {
-        len = snx_sample_write_rate(rate, text);
-        last = rate;
-    }
-
-    snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE, snx_str(text, len));
 }

@@ -33,9 +33,10 @@ snx_envelope_trace_own(snx_json_t *j, const snx_fields_t *fields,
     const snx_dsn_t *dsn)
 {
     int        begun;
-    char       org[24];
+    char       org[24], text[SNX_SAMPLE_RATE_MAX];
+    double     rate;
     int64_t    random;
-    snx_str_t  id, rate;
+    snx_str_t  id;
 
     begun = snx_fields_num(fields, SNX_F_SAMPLE_RAND, &random);
 
@@ -62,11 +63,14 @@ snx_envelope_trace_own(snx_json_t *j, const snx_fields_t *fields,
                  sizeof(org));
 
     if (begun) {
-        rate = snx_fields_str(fields, SNX_F_CLIENT_SAMPLE_RATE);
+        if (!snx_fields_rate(fields, &rate)) {
+            rate = 1;
+        }
 
         snx_json_const(j, "sampled", "true");
-        snx_json_str(j, "sample_rate", rate.len ? rate : snx_cstr("1"),
-                     SNX_SAMPLE_RATE_MAX);
+        snx_json_str(j, "sample_rate",
+                     snx_str(text, snx_sample_write_rate(rate, text)),
+                     sizeof(text));
         snx_json_str(j, "sample_rand",
                      snx_str(org, snx_sample_write((uint32_t) random, org)),
                      sizeof(org));

@@ -8,6 +8,7 @@
  */
 
 
+#include "snx_sample.h"
 #include "trace_util.h"
 
 
@@ -279,7 +280,7 @@ make_rich(void)
     add(SNX_F_URL, "https://shop.example.com/api/orders/1234");
     add(SNX_F_QUERY, "page=2");
     add(SNX_F_PROTOCOL, "HTTP/2.0");
-    add(SNX_F_CLIENT_SAMPLE_RATE, "0.25");
+    snx_rec_num(&writer, SNX_F_CLIENT_SAMPLE_RATE, snx_sample_scaled(0.25));
     add(SNX_F_CACHE_STATUS, "MISS");
     add(SNX_F_UPSTREAM_URL, "http://10.0.0.1:8080/api/orders/1234");
     add_pair(SNX_F_TAG, "shop", "1");
