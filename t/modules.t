@@ -41,7 +41,7 @@ for (@paths) {
 
 my $t = NginxTest->new();
 
-$t->has(qw/ http_realip http_auth_request compat /);
+$t->has(qw/ http_realip http_auth_request http_ssl threads compat /);
 plan(skip_all => 'the modules are for nginx 1.22.1')
     if $t->nginx_version() != 1022001;
 
