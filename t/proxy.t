@@ -17,7 +17,7 @@ use NginxTest;
 use NginxTest::Accounts;
 use NginxTest::Proxy;
 
-my $t = NginxTest->new()->plan(35);
+my $t = NginxTest->new()->plan(36);
 
 my $open = NginxTest::Proxy->new($t);
 my $closed = NginxTest::Proxy->new($t, user => 'fred:s3cr3tpw');
@@ -72,6 +72,8 @@ is(scalar(grep { m{^POST http://$address/api/1/envelope/ HTTP/1.1\n} }
 ok(@connect >= 1 && @connect <= 3, 'proxy: tunnels for HTTPS');
 like($connect[0], qr/^CONNECT 127\.0\.0\.1:@{[ $tls->port() ]} HTTP/,
      'proxy: to the right place');
+like($connect[0], qr{^User-Agent: ngx_sentry\.nginx/}m,
+     'proxy: it is told who asks');
 unlike(join('', @connect), qr/X-Sentry-Auth|5e0000/, 'proxy: it sees no key');
 
 

@@ -124,39 +124,13 @@ EOS
 
 $t->plan(51)->run();
 
-my $n = 0;
-my $TRACE = '0123456789abcdef0123456789abcdef';
-my $CALLER = 'fedcba9876543210';
 my $shown = qr/^(?:handler|http\.client)$/;
-
-# The only transaction of a request, which says whose it is.
-
-sub only {
-    my ($request, $name) = @_;
-    my ($place) = (ref $request ? $request->() : $request) =~ m{^(/\w+/)};
-
-    http_get($request, headers => { 'sentry-trace' => "$TRACE-$CALLER-1" })
-        if !ref $request;
-
-    my $got = $t->transactions(++$n);
-    my $tx = $got->[-1];
-    my $root = trace($tx);
-
-    is(scalar @$got, $n, "$name: one transaction");
-    is(span_faults($tx), '', "$name: spans in order");
-    is_deeply([ $tx->{transaction}, $root->{trace_id},
-                $root->{parent_span_id} ],
-              [ "GET $place", $TRACE, $CALLER ], "$name: name and parent");
-    $n = @$got;
-
-    return $tx;
-}
 
 sub recorded { return NginxTest::Upstream::recorded($t->testdir() . '/app') }
 
 # auth_request
 
-my $tx = only('/auth/x', 'auth_request');
+my $tx = traced($t, '/auth/x', 'auth_request');
 my @spans = span_tree($tx, $shown);
 
 is(scalar @spans, 3, 'auth_request: check, its try, ours');
@@ -173,7 +147,7 @@ my @told = map { (header_of($_, 'sentry-trace'))[1] } recorded();
 is($told[0], $id{$check->{span_id}}, 'auth_request: told its span');
 is($told[1], $id{trace($tx)->{span_id}}, 'and the request told its own');
 
-$tx = only('/refused/x', 'refused');
+$tx = traced($t, '/refused/x', 'refused');
 
 is(trace($tx)->{data}{'http.response.status_code'}, 403, 'refused: status');
 is_deeply([ map { "$_->{description} $_->{status}" }
@@ -182,7 +156,7 @@ is_deeply([ map { "$_->{description} $_->{status}" }
 
 # mirror: the client does not wait for the copy, neither does the root
 
-$tx = only('/mirror/x', 'mirror');
+$tx = traced($t, '/mirror/x', 'mirror');
 
 is_deeply([ map { $_->{description} } spans_of($tx, 'handler') ],
           [ '/copy' ], 'mirror: the copy');
@@ -192,7 +166,7 @@ cmp_ok($tx->{contexts}{nginx}{request_time}, '>=', 0.9,
 
 # SSI, nested
 
-$tx = only('/ssi/x', 'SSI');
+$tx = traced($t, '/ssi/x', 'SSI');
 @spans = span_tree($tx, $shown);
 
 is_deeply([ map { s/http\.client\K.*//r } @spans ],
@@ -201,7 +175,7 @@ is_deeply([ map { s/http\.client\K.*//r } @spans ],
 
 # more than are kept
 
-$tx = only('/many/x', 'many');
+$tx = traced($t, '/many/x', 'many');
 
 is(scalar(spans_of($tx, 'handler')), 16, 'many: the first ones');
 is($tx->{contexts}{nginx}{subrequests}, 20, 'many: how many there were');
@@ -209,7 +183,7 @@ is($tx->{contexts}{nginx}{subrequests}, 20, 'many: how many there were');
 # redirects inside of subrequests
 
 unlink $t->testdir() . '/app';
-$tx = only('/redirected/x', 'redirected');
+$tx = traced($t, '/redirected/x', 'redirected');
 @spans = span_tree($tx, $shown);
 
 is_deeply([ map { s/http\.client\K.*?(?=127|$)/ /r
@@ -224,20 +198,20 @@ is_deeply([ sort map { (header_of($_, 'sentry-trace'))[1] } recorded() ],
             grep { $_->{description} =~ /:$app\b/ }
             spans_of($tx, 'http.client') ], 'redirected: told their spans');
 
-$tx = only('/late/x', 'redirected, too many');
+$tx = traced($t, '/late/x', 'redirected, too many');
 is($tx->{contexts}{nginx}{subrequests}, 18,
    'redirected, too many: counted once each');
 
 # addition
 
-$tx = only('/added/x', 'addition');
+$tx = traced($t, '/added/x', 'addition');
 
 is_deeply([ sort map { $_->{description} } spans_of($tx, 'handler') ],
           [ '/leaf/', '/part/' ], 'addition: before and after');
 
 # slices
 
-$tx = only('/slice/big', 'slice');
+$tx = traced($t, '/slice/big', 'slice');
 
 is_deeply([ map { $_->{description} } spans_of($tx, 'handler') ],
           [ '/slice/', '/slice/' ], 'slice: those after the first');
@@ -247,18 +221,18 @@ is(trace($tx)->{data}{'http.response.body.size'}, 25, 'slice: all came');
 # background update
 
 http_get('/stale/x');
-$n++;
+$t->{traced}++;
 
 wait_for(sub {
     my $response = http_get('/stale/x');
 
-    $n++;
+    $t->{traced}++;
     $response =~ /X-Cache: STALE/;
 });
 
 my ($stale) = grep { spans_of($_, 'handler') }
               grep { $_->{transaction} eq 'GET /stale/' }
-                  @{$t->transactions($n)};
+                  @{$t->transactions($t->{traced})};
 
 ok($stale, 'background update: a span of the request that was stale');
 is($stale && span_faults($stale), '', 'background update: in order');

@@ -107,32 +107,6 @@ EOS
 
 $t->plan(51)->run();
 
-my $n = 0;
-my $TRACE = '0123456789abcdef0123456789abcdef';
-my $CALLER = 'fedcba9876543210';
-
-# The only transaction of a request, which says whose it is.
-
-sub only {
-    my ($request, $name) = @_;
-    my ($place) = (ref $request ? $request->() : $request) =~ m{^(/\w+/)};
-
-    http_get($request, headers => { 'sentry-trace' => "$TRACE-$CALLER-1" })
-        if !ref $request;
-
-    my $got = $t->transactions(++$n);
-    my $tx = $got->[-1];
-    my $root = trace($tx);
-
-    is(scalar @$got, $n, "$name: one transaction");
-    is(span_faults($tx), '', "$name: spans in order");
-    is_deeply([ $tx->{transaction}, $root->{trace_id},
-                $root->{parent_span_id} ],
-              [ "GET $place", $TRACE, $CALLER ], "$name: name and parent");
-    $n = @$got;
-
-    return $tx;
-}
 
 # What each try was: address and status.
 
@@ -153,7 +127,7 @@ sub told {
 
 # three servers
 
-my $tx = only('/three/', 'three');
+my $tx = traced($t, '/three/', 'three');
 
 is(trace($tx)->{data}{'http.response.status_code'}, 200, 'three: answered');
 is_deeply([ tries($tx) ],
@@ -168,7 +142,7 @@ is_deeply([ (told())[0, 1] ],
 
 # tries before and after an internal redirect
 
-$tx = only('/again/', 'redirected');
+$tx = traced($t, '/again/', 'redirected');
 
 is_deeply([ tries($tx) ],
           [ "127.0.0.1:$dead internal_error", "127.0.0.1:$app 200" ],
@@ -182,7 +156,7 @@ for ([ grpc => port(8081), 200 ], [ fast => $fast, 201 ],
 {
     my ($name, $port, $status) = @$_;
 
-    $tx = only("/$name/", $name);
+    $tx = traced($t, "/$name/", $name);
 
     is_deeply([ tries($tx) ], [ "127.0.0.1:$port $status" ], "$name: a try");
 }
@@ -192,7 +166,7 @@ for ([ grpc => port(8081), 200 ], [ fast => $fast, 201 ],
 for ([ 'MISS', 1 ], [ 'HIT', 0 ]) {
     my ($status, $tries) = @$_;
 
-    $tx = only('/cache/x', $status);
+    $tx = traced($t, '/cache/x', $status);
 
     is($tx->{contexts}{nginx}{cache_status}, $status, "$status: told");
     is(scalar(spans_of($tx, 'http.client')), $tries, "$status: tries");
@@ -204,9 +178,9 @@ for ([ 'MISS', 1 ], [ 'HIT', 0 ]) {
 
 # a tunnel ends for its transaction when it begins
 
-$tx = only(sub {
+$tx = traced($t, sub {
     my $s = http_start("GET /socket/ HTTP/1.1\r\nHost: localhost\r\n"
-                       . "sentry-trace: $TRACE-$CALLER-1\r\n"
+                       . "sentry-trace: $CALLER\r\n"
                        . "Upgrade: websocket\r\nConnection: upgrade\r\n\r\n");
 
     sysread $s, my $answer, 4096;

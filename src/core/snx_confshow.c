@@ -188,7 +188,8 @@ snx_confshow_secret(const snx_confshow_t *show, snx_str_t word)
 
 /*
  * Whether the deny list matches a word of the statement.  Where arguments are
- * places, the name counts nothing, nor does a path, a host or the last word.
+ * places, the name counts nothing, nor does a path, a host or the last word;
+ * a blank, escaped or quoted, is in neither a path nor a host.
  */
 
 static int
@@ -234,7 +235,8 @@ snx_confshow_matches(const snx_confshow_t *show, const snx_conf_t *conf,
         }
 
         match = place && snx_confshow_secret(show, token)
-                && !snx_confshow_has(token, "/.");
+                && (!snx_confshow_has(token, "/.")
+                    || snx_confshow_has(token, " \t\r\n"));
     }
 }
 

@@ -190,6 +190,8 @@ void snx_queue_release(const snx_queue_rec_t *rec, int tried);
  * segments whose records are all done.
  * Returns the number of segments freed.  Cost: one pass over the records of
  * segments that are not free; alive() is asked once per process met in a row.
+ * alive NULL: all live, so that of a segment nothing is looked at behind the
+ * first record that is not done: cheap, however long the queue is.
  * Threads: harmless beside all other calls, another sweep included.
  */
 uint32_t snx_queue_sweep(snx_queue_t *queue, snx_alive_pt alive, void *data);

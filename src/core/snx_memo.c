@@ -10,86 +10,106 @@
 
 
 /*
- * Words at a time, the last one overlapping.  A client who makes two strings
- * meet gains nothing.
+ * Words at a time, the last one overlapping.  All of a word reaches the upper
+ * bits, which choose the slot.  A client who makes two strings meet gains
+ * nothing.
  */
+
+static inline uint64_t
+snx_memo_mix(uint64_t h, uint64_t word)
+{
+    return ((h << 29 | h >> 35) ^ word) * 0x9e3779b97f4a7c15u;
+}
+
 
 static inline uint64_t
 snx_memo_hash(uint64_t h, snx_str_t in)
 {
-    size_t                left;
+    uint32_t              half;
     uint64_t              word;
-    const unsigned char  *p;
+    const unsigned char  *p, *last;
 
-    h ^= (uint64_t) in.len << 48;
+    h ^= in.len;
     p = in.data;
-    word = 0;
-
-    for (left = in.len; left > sizeof(word); left -= sizeof(word)) {
-        memcpy(&word, p, sizeof(word));
-        h = ((h << 5 | h >> 59) ^ word) * 0x9e3779b97f4a7c15u;
-        p += sizeof(word);
-    }
 
     if (in.len >= sizeof(word)) {
-        memcpy(&word, p + left - sizeof(word), sizeof(word));
+
+        for (last = p + in.len - sizeof(word); p < last; p += sizeof(word)) {
+            memcpy(&word, p, sizeof(word));
+            h = snx_memo_mix(h, word);
+        }
+
+        memcpy(&word, last, sizeof(word));
+
+    } else if (in.len >= sizeof(half)) {
+        memcpy(&half, p, sizeof(half));
+        word = half;
+        memcpy(&half, p + in.len - sizeof(half), sizeof(half));
+        word = word << 32 | half;
 
     } else {
-        for (/* void */; left != 0; left--) {
-            word = word << 8 | p[left - 1];
-        }
+        word = (uint64_t) p[0] << 16 | (uint64_t) p[in.len / 2] << 8
+               | p[in.len - 1];
     }
 
-    h = ((h << 5 | h >> 59) ^ word) * 0x9e3779b97f4a7c15u;
-
-    return h ^ h >> 32;
+    return snx_memo_mix(h, word);
 }
 
 
-snx_rc_t
+static inline uint64_t
+snx_memo_hash_of(uint64_t key, snx_str_t in, snx_str_t more)
+{
+    key = snx_memo_hash(key, in);
+
+    return more.len == 0 ? key : snx_memo_hash(key, more);
+}
+
+
+/* The upper bits choose the slot. */
+
+static inline size_t
+snx_memo_index(uint64_t hash)
+{
+    _Static_assert(SNX_MEMO_SLOTS_N == 1 << 7, "seven bits");
+
+    return (size_t) (hash >> 57);
+}
+
+
+/* What is never kept need not be hashed. */
+
+const snx_memo_slot_t *
 snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
-    snx_str_t more, snx_str_t *out, uint64_t *hash)
+    snx_str_t more)
 {
     uint64_t                h;
     const snx_memo_slot_t  *slot;
 
-    /* what is never kept need not be hashed */
-
-    if (in.len == 0 || in.len > SNX_MEMO_TEXT_MAX
-        || more.len > SNX_MEMO_TEXT_MAX - in.len)
-    {
-        *hash = 0;
-        return SNX_DONE;
+    if (in.len == 0 || in.len + more.len > SNX_MEMO_TEXT_MAX) {
+        return NULL;
     }
 
-    h = snx_memo_hash(key, in);
+    h = snx_memo_hash_of(key, in, more);
+    slot = &memo->slots[snx_memo_index(h)];
 
-    if (more.len != 0) {
-        h = snx_memo_hash(h, more);
-    }
-
-    *hash = h;
-    slot = &memo->slots[h % SNX_MEMO_SLOTS_N];
-
-    if (slot->hash != h || slot->in_len != in.len
-        || slot->more_len != more.len || slot->key != key
+    if (slot->hash != h || slot->key != key || slot->in_len != in.len
+        || slot->more_len != more.len
         || memcmp(slot->text, in.data, in.len) != 0
         || (more.len != 0
             && memcmp(slot->text + in.len, more.data, more.len) != 0))
     {
-        return SNX_DONE;
+        return NULL;
     }
 
-    *out = snx_str(slot->text + in.len + more.len, slot->out_len);
-
-    return SNX_OK;
+    return slot;
 }
 
 
-void
+snx_memo_slot_t *
 snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in, snx_str_t more,
-    snx_str_t out, uint64_t hash)
+    snx_str_t out)
 {
+    uint64_t          hash;
     unsigned char    *p;
     snx_memo_slot_t  *slot;
 
@@ -97,16 +117,20 @@ snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in, snx_str_t more,
         || more.len > SNX_MEMO_TEXT_MAX - in.len
         || out.len > SNX_MEMO_TEXT_MAX - in.len - more.len)
     {
-        return;
+        return NULL;
     }
 
-    slot = &memo->slots[hash % SNX_MEMO_SLOTS_N];
+    memo->puts++;
+
+    hash = snx_memo_hash_of(key, in, more);
+    slot = &memo->slots[snx_memo_index(hash)];
 
     slot->key = key;
     slot->hash = hash;
     slot->in_len = (uint32_t) in.len;
     slot->more_len = (uint32_t) more.len;
     slot->out_len = (uint32_t) out.len;
+    slot->mark = 0;
 
     p = slot->text;
     memcpy(p, in.data, in.len);
@@ -120,4 +144,6 @@ snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in, snx_str_t more,
     if (out.len != 0) {
         memcpy(p, out.data, out.len);
     }
+
+    return slot;
 }

@@ -27,25 +27,34 @@ typedef struct {
     uint32_t         in_len;           /* 0: empty */
     uint32_t         more_len;
     uint32_t         out_len;
+    uint32_t         mark;             /* the caller's, 0 after a put */
     unsigned char    text[SNX_MEMO_TEXT_MAX];
 } snx_memo_slot_t;
 
 
 typedef struct {                       /* zeroed: empty */
+    uint64_t         puts;             /* so many, a slot stays what it is */
     snx_memo_slot_t  slots[SNX_MEMO_SLOTS_N];
 } snx_memo_t;
 
 
 /*
- * What came before of in and more (a second string, or none) under key (how
- * it was made): SNX_OK and *out, or SNX_DONE.  *hash is for snx_memo_put(),
- * which forgets what does not fit.
- * Memory: *out is in the memo, until the next put.  Cost: O(len).
+ * Where it is kept what came before of in and more (a second string, or
+ * none) under key (how it was made), or NULL.  snx_memo_put() forgets what
+ * does not fit: NULL.
+ * Memory: in the memo, until the next put.  Cost: O(len).
  */
-snx_rc_t snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
-    snx_str_t more, snx_str_t *out, uint64_t *hash);
-void snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in,
-    snx_str_t more, snx_str_t out, uint64_t hash);
+const snx_memo_slot_t *snx_memo_get(const snx_memo_t *memo, uint64_t key,
+    snx_str_t in, snx_str_t more);
+snx_memo_slot_t *snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in,
+    snx_str_t more, snx_str_t out);
+
+
+static inline snx_str_t
+snx_memo_out(const snx_memo_slot_t *slot)
+{
+    return snx_str(slot->text + slot->in_len + slot->more_len, slot->out_len);
+}
 
 
 #endif /* SNX_MEMO_H_INCLUDED */

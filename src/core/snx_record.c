@@ -18,22 +18,6 @@ static unsigned char *snx_rec_room(snx_rec_writer_t *w, snx_field_id_t id,
     snx_str_t key, size_t want);
 
 
-/*
- * Room for SNX_F_TRUNCATED is set aside, so that a full record can still
- * tell that it is not complete.
- */
-
-void
-snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap)
-{
-    w->start = (cap < SNX_REC_NUM) ? NULL : buf;
-    w->pos = w->start;
-    w->end = (w->start == NULL) ? NULL : w->start + cap - SNX_REC_NUM;
-    w->facts = NULL;
-    w->left_out = 0;
-}
-
-
 static inline void
 snx_rec_head(unsigned char *p, snx_field_id_t id, size_t key_len, size_t len)
 {
@@ -79,6 +63,22 @@ snx_rec_room(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key,
 }
 
 
+/*
+ * Room for SNX_F_TRUNCATED is set aside, so that a full record can still
+ * tell that it is not complete.
+ */
+
+void
+snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap)
+{
+    w->start = (cap < SNX_REC_NUM) ? NULL : buf;
+    w->pos = w->start;
+    w->end = (w->start == NULL) ? NULL : w->start + cap - SNX_REC_NUM;
+    w->facts = NULL;
+    w->left_out = 0;
+}
+
+
 snx_facts_t *
 snx_rec_facts(snx_rec_writer_t *w)
 {
@@ -87,21 +87,26 @@ snx_rec_facts(snx_rec_writer_t *w)
     _Static_assert(SNX_REC_HEAD % sizeof(int64_t) == 0,
                    "facts are aligned if the record is");
 
-    if (w->pos != w->start || (uintptr_t) w->start % sizeof(int64_t) != 0) {
+    p = w->pos;
+
+    if (p != w->start || (uintptr_t) p % sizeof(int64_t) != 0) {
         return NULL;
     }
 
-    p = snx_rec_room(w, SNX_F_FACTS, snx_str(NULL, 0), sizeof(snx_facts_t));
-
-    if (p == NULL) {
+    if (p == NULL || (size_t) (w->end - p) < SNX_REC_HEAD + sizeof(snx_facts_t))
+    {
+        w->left_out++;
         return NULL;
     }
+
+    snx_rec_head(p, SNX_F_FACTS, 0, sizeof(snx_facts_t));
+    p += SNX_REC_HEAD;
 
     /* numbers that are not set stay what they were: nobody reads them */
 
     memset(p, 0, offsetof(snx_facts_t, num));
-    w->pos = p + sizeof(snx_facts_t);
 
+    w->pos = p + sizeof(snx_facts_t);
     w->facts = (snx_facts_t *) (void *) p;
 
     return w->facts;
@@ -186,23 +191,6 @@ snx_rec_key(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key)
 }
 
 
-void
-snx_rec_raw(snx_rec_writer_t *w, snx_str_t packed)
-{
-    if (packed.len == 0) {
-        return;
-    }
-
-    if (w->start == NULL || packed.len > (size_t) (w->end - w->pos)) {
-        w->left_out++;
-        return;
-    }
-
-    memcpy(w->pos, packed.data, packed.len);
-    w->pos += packed.len;
-}
-
-
 /* The head stands at pos already; pos moves only when the field is closed. */
 
 unsigned char *
@@ -245,20 +233,14 @@ snx_rec_close(snx_rec_writer_t *w, size_t used)
 }
 
 
-size_t
-snx_rec_end(snx_rec_writer_t *w)
+void
+snx_rec_truncated(snx_rec_writer_t *w)
 {
-    if (w->start == NULL) {
-        return 0;
-    }
-
-    if (w->left_out != 0) {
+    if (w->start != NULL) {
         w->end += SNX_REC_NUM;
         snx_rec_num(w, SNX_F_TRUNCATED, (int64_t) w->left_out);
         w->end -= SNX_REC_NUM;
     }
-
-    return (size_t) (w->pos - w->start);
 }
 
 

@@ -107,7 +107,7 @@ typedef enum {
     SNX_F_UPSTREAM_SPAN_ID,    /* S  8 raw bytes, parent of the app's spans */
     SNX_F_SUBREQUEST,          /* X* snx_subrequest_t, value = its location */
     SNX_F_MARK,                /* X* snx_mark_t, no value */
-    SNX_F_CLIENT_SAMPLE_RATE,  /* S  "0.25", the rate that decided */
+    SNX_F_CLIENT_SAMPLE_RATE,  /* N  the rate that decided, SNX_SAMPLE_SCALE */
     SNX_F_SUBREQUESTS,         /* N  all, when not all are in the record */
     SNX_F_SAMPLE_RAND,         /* N  millionths; for BAGGAGE: made of this */
 
@@ -143,6 +143,7 @@ typedef enum {
     SNX_FACT_STATUS,
     SNX_FACT_SAMPLED,
     SNX_FACT_SAMPLE_RAND,
+    SNX_FACT_CLIENT_SAMPLE_RATE,
     SNX_FACT_SERVER_PORT,
     SNX_FACT_BODY_SIZE,
     SNX_FACT_RESPONSE_BYTES,
@@ -323,8 +324,25 @@ void snx_rec_pair(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key,
 /* A structure that is all there is to say: a key without a value. */
 void snx_rec_key(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key);
 
+
 /* Copies fields that an earlier writer packed (constants of a location). */
-void snx_rec_raw(snx_rec_writer_t *w, snx_str_t packed);
+
+static inline void
+snx_rec_raw(snx_rec_writer_t *w, snx_str_t packed)
+{
+    if (packed.len == 0) {
+        return;
+    }
+
+    if (w->start == NULL || packed.len > (size_t) (w->end - w->pos)) {
+        w->left_out++;
+        return;
+    }
+
+    memcpy(w->pos, packed.data, packed.len);
+    w->pos += packed.len;
+}
+
 
 /*
  * Room for a value of at most *cap bytes that the caller writes in place;
@@ -335,8 +353,20 @@ unsigned char *snx_rec_open(snx_rec_writer_t *w, snx_field_id_t id,
     snx_str_t key, size_t want, size_t *cap);
 void snx_rec_close(snx_rec_writer_t *w, size_t used);
 
-/* Ends the record: returns its length (SNX_F_TRUNCATED added if needed). */
-size_t snx_rec_end(snx_rec_writer_t *w);
+/* Adds SNX_F_TRUNCATED, for which there always is room. */
+void snx_rec_truncated(snx_rec_writer_t *w);
+
+/* Ends the record: returns its length. */
+
+static inline size_t
+snx_rec_end(snx_rec_writer_t *w)
+{
+    if (w->left_out != 0) {
+        snx_rec_truncated(w);
+    }
+
+    return (w->start == NULL) ? 0 : (size_t) (w->pos - w->start);
+}
 
 
 /* Reading. */

@@ -11,8 +11,18 @@
 
 
 #define SNX_SAMPLE_NS          1000000000u
-#define SNX_SAMPLE_DIGITS      12          /* of a rate, behind the point */
-#define SNX_SAMPLE_SCALE       1000000000000u
+
+
+/* Two digits of a number at once. */
+
+#define SNX_SAMPLE_PAIRS(d)                                                   \
+    d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
+
+static const char  snx_sample_pairs[] =
+    SNX_SAMPLE_PAIRS("0") SNX_SAMPLE_PAIRS("1") SNX_SAMPLE_PAIRS("2")
+    SNX_SAMPLE_PAIRS("3") SNX_SAMPLE_PAIRS("4") SNX_SAMPLE_PAIRS("5")
+    SNX_SAMPLE_PAIRS("6") SNX_SAMPLE_PAIRS("7") SNX_SAMPLE_PAIRS("8")
+    SNX_SAMPLE_PAIRS("9");
 
 
 void
@@ -116,24 +126,13 @@ snx_sample_read(snx_str_t text, uint32_t *random)
 size_t
 snx_sample_write(uint32_t random, char out[SNX_SAMPLE_RAND_LEN])
 {
-    uint32_t  high;
-
     _Static_assert(SNX_SAMPLE_RAND_N == 1000000 && SNX_SAMPLE_RAND_LEN == 8,
                    "six digits");
 
-    /* two halves side by side: divisions need not wait for each other */
-
-    high = random / 1000 % 1000;
-    random %= 1000;
-
-    out[0] = '0';
-    out[1] = '.';
-    out[2] = (char) ('0' + high / 100);
-    out[3] = (char) ('0' + high / 10 % 10);
-    out[4] = (char) ('0' + high % 10);
-    out[5] = (char) ('0' + random / 100);
-    out[6] = (char) ('0' + random / 10 % 10);
-    out[7] = (char) ('0' + random % 10);
+    memcpy(out, "0.", 2);
+    memcpy(out + 2, &snx_sample_pairs[random / 10000 % 100 * 2], 2);
+    memcpy(out + 4, &snx_sample_pairs[random / 100 % 100 * 2], 2);
+    memcpy(out + 6, &snx_sample_pairs[random % 100 * 2], 2);
 
     return SNX_SAMPLE_RAND_LEN;
 }
@@ -146,7 +145,7 @@ snx_sample_write_rate(double rate, char out[SNX_SAMPLE_RATE_MAX])
     uint64_t  n;
 
     rate = (rate < 0) ? 0 : (rate > 1) ? 1 : rate;
-    n = (uint64_t) (rate * (double) SNX_SAMPLE_SCALE + 0.5);
+    n = (uint64_t) snx_sample_scaled(rate);
 
     out[0] = (char) ('0' + n / SNX_SAMPLE_SCALE);
     out[1] = '.';

@@ -26,6 +26,8 @@
 #define SNX_SAMPLE_RAND_N      1000000u    /* sample_rand is below it */
 #define SNX_SAMPLE_RAND_LEN    8           /* "0.123456" */
 #define SNX_SAMPLE_RATE_MAX    16          /* longest rate as text */
+#define SNX_SAMPLE_DIGITS      12          /* of a rate, behind the point */
+#define SNX_SAMPLE_SCALE       1000000000000u
 
 #define SNX_PRESSURE_STEP_MS   10000       /* between two halvings */
 #define SNX_PRESSURE_MAX       10          /* halvings */
@@ -66,6 +68,15 @@ uint32_t snx_sample_random(double unit, double rate, int flag);
 
 /* "0.123456", cut after six digits: 1 and *random, or 0. */
 int snx_sample_read(snx_str_t text, uint32_t *random);
+
+/* A rate in whole numbers. */
+
+static inline int64_t
+snx_sample_scaled(double rate)
+{
+    return (int64_t) (rate * (double) SNX_SAMPLE_SCALE + 0.5);
+}
+
 
 /* Each returns the length. */
 size_t snx_sample_write(uint32_t random, char out[SNX_SAMPLE_RAND_LEN]);

@@ -26,6 +26,7 @@ typedef struct {
     unsigned              near;        /* segments that may be a token */
     unsigned              hard;        /* the word before was a hard one */
     unsigned              host;        /* whether a host is next */
+    unsigned              filtered:1;  /* of the last segment, a part */
 } snx_scrub_path_t;
 
 
@@ -43,7 +44,7 @@ static void snx_scrub_path_segment(snx_scrub_path_t *path,
 static const unsigned char *snx_scrub_path_pair(snx_scrub_path_t *path,
     const unsigned char *p, const unsigned char *eq,
     const unsigned char *end);
-static void snx_scrub_path_piece(const snx_scrub_path_t *path,
+static void snx_scrub_path_piece(snx_scrub_path_t *path,
     const unsigned char *p, const unsigned char *end);
 static void snx_scrub_path_near(snx_scrub_path_t *path,
     const unsigned char *p, const unsigned char *end);
@@ -108,7 +109,7 @@ snx_scrub_write_path(const snx_scrub_t *scrub, snx_scrub_out_t *out,
         if (last > p) {
             snx_scrub_path_segment(&path, p, last);
 
-            if (snx_scrub_scheme(p, last)) {
+            if (!path.filtered && snx_scrub_scheme(p, last)) {
                 path.host = SNX_SCRUB_HOST_MAYBE;
             }
         }
@@ -136,6 +137,7 @@ snx_scrub_path_segment(snx_scrub_path_t *path, const unsigned char *p,
     const unsigned char  *start, *eq, *last;
 
     start = p;
+    path->filtered = 0;
 
     for ( ;; ) {
         last = snx_scrub_any(p, end, "&;");
@@ -189,13 +191,14 @@ snx_scrub_path_pair(snx_scrub_path_t *path, const unsigned char *p,
 
 
 static void
-snx_scrub_path_piece(const snx_scrub_path_t *path, const unsigned char *p,
+snx_scrub_path_piece(snx_scrub_path_t *path, const unsigned char *p,
     const unsigned char *end)
 {
     if ((path->near && snx_scrub_path_token(path, p, end))
         || snx_scrub_found(path->scrub, p, end))
     {
         snx_scrub_filtered(path->out);
+        path->filtered = 1;
 
     } else {
         snx_scrub_copy(path->out, p, end);

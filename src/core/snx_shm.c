@@ -256,21 +256,6 @@ snx_project_untold(const snx_project_t *project)
 }
 
 
-void
-snx_project_lose(snx_project_t *project, snx_lost_t lost,
-    snx_category_t category, uint64_t n)
-{
-    if ((unsigned) lost >= SNX_LOST_N || (unsigned) category >= SNX_CATS_N) {
-        return;
-    }
-
-    /* relaxed: a count orders nothing */
-
-    (void) atomic_fetch_add_explicit(&project->counters.lost[lost][category],
-                                     n, memory_order_relaxed);
-}
-
-
 snx_rc_t
 snx_project_put(snx_project_t *project, snx_category_t category,
     snx_lane_t *lane, snx_lane_class_t class, uint16_t kind, const void *p,

@@ -154,8 +154,20 @@ snx_str_t snx_lost_reason(snx_lost_t lost);
 uint64_t snx_project_untold(const snx_project_t *project);
 
 /* Adds to lost[]; for producers and the sender. */
-void snx_project_lose(snx_project_t *project, snx_lost_t lost,
-    snx_category_t category, uint64_t n);
+static inline void
+snx_project_lose(snx_project_t *project, snx_lost_t lost,
+    snx_category_t category, uint64_t n)
+{
+    if ((unsigned) lost >= SNX_LOST_N || (unsigned) category >= SNX_CATS_N) {
+        return;
+    }
+
+    /* relaxed: a count orders nothing */
+
+    (void) atomic_fetch_add_explicit(&project->counters.lost[lost][category],
+                                     n, memory_order_relaxed);
+}
+
 
 /*
  * Puts a record that is to be sent to the project (NULL: Spotlight's alone)

@@ -18,6 +18,7 @@ typedef struct {
     snx_queue_t    *queue;
     snx_alive_pt    alive;         /* NULL: all but gone live */
     void           *data;
+    int             brief;         /* all live: what is not done stops it */
     uint32_t        gone;
     uint32_t        pid;           /* of the last answer, 0 none */
     int             lives;
@@ -74,6 +75,7 @@ snx_queue_sweep(snx_queue_t *queue, snx_alive_pt alive, void *data)
     census.queue = queue;
     census.alive = alive;
     census.data = data;
+    census.brief = alive == NULL;
 
     n = snx_queue_count(queue);
     freed = 0;
@@ -198,6 +200,9 @@ snx_sweep_settle(snx_census_t *census, snx_walk_t *w, snx_segment_t *segment,
 
         if (settled) {
             mark = snx_mark(w->epoch, w->records, w->offset);
+
+        } else if (census->brief) {
+            break;
         }
     }
 

@@ -76,6 +76,13 @@ snx_text_utf8(snx_str_t in, void *out, size_t cap, int *cut)
 
     for (i = 0; i < in.len; i += used) {
         src = &in.data[i];
+
+        if (src[0] - 1u < 0x7f && len < cap) {
+            dst[len++] = src[0];
+            used = 1;
+            continue;
+        }
+
         n = snx_text_char(src, in.len - i);
         used = n;
 
@@ -402,16 +409,23 @@ snx_text_addz(snx_text_t *t, const char *z)
 }
 
 
-void
-snx_text_addn(snx_text_t *t, int64_t n)
+size_t
+snx_text_num(int64_t n, char out[SNX_TEXT_NUM_MAX])
 {
-    char      buf[20], *p;
-    uint64_t  u;
+    char      *p;
+    size_t     len;
+    uint64_t   u, left;
 
     /* the absolute value of INT64_MIN exists only unsigned */
 
     u = (n < 0) ? -(uint64_t) n : (uint64_t) n;
-    p = buf + sizeof(buf);
+    len = (n < 0) ? 2 : 1;
+
+    for (left = u; left >= 10; left /= 10) {
+        len++;
+    }
+
+    p = out + len;
 
     do {
         *--p = (char) ('0' + u % 10);
@@ -422,5 +436,14 @@ snx_text_addn(snx_text_t *t, int64_t n)
         *--p = '-';
     }
 
-    snx_text_add(t, snx_str(p, (size_t) (buf + sizeof(buf) - p)));
+    return len;
+}
+
+
+void
+snx_text_addn(snx_text_t *t, int64_t n)
+{
+    char  buf[SNX_TEXT_NUM_MAX];
+
+    snx_text_add(t, snx_str(buf, snx_text_num(n, buf)));
 }

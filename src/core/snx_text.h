@@ -38,6 +38,10 @@ void snx_text_hex(const unsigned char *in, size_t len, char *out);
 /* Reads exactly 2 * len digits of either case; 0 when one is not. */
 int snx_text_unhex(snx_str_t in, unsigned char *out, size_t len);
 
+/* -9223372036854775808 and all shorter ones, not terminated; the length. */
+#define SNX_TEXT_NUM_MAX       20
+size_t snx_text_num(int64_t n, char out[SNX_TEXT_NUM_MAX]);
+
 /* "2026-11-22T01:02:03.000456Z": us since the epoch; returns the length. */
 #define SNX_TEXT_TIME_MAX      32
 size_t snx_text_time(int64_t us, char out[SNX_TEXT_TIME_MAX]);

@@ -159,17 +159,26 @@ snx_trace_write_sentry(const unsigned char trace_id[16],
     char out[SNX_TRACE_SENTRY_MAX])
 {
     snx_text_hex(trace_id, 16, out);
-    out[32] = '-';
-    snx_text_hex(span_id, 8, out + 33);
+
+    return 32 + snx_trace_write_span(span_id, sampled, out + 32);
+}
+
+
+size_t
+snx_trace_write_span(const unsigned char span_id[8], int sampled,
+    char out[SNX_TRACE_SPAN_MAX])
+{
+    out[0] = '-';
+    snx_text_hex(span_id, 8, out + 1);
 
     if (sampled < 0) {
-        return SNX_TRACE_IDS_LEN;
+        return SNX_TRACE_SPAN_MAX - 2;
     }
 
-    out[49] = '-';
-    out[50] = sampled ? '1' : '0';
+    out[17] = '-';
+    out[18] = sampled ? '1' : '0';
 
-    return SNX_TRACE_SENTRY_MAX;
+    return SNX_TRACE_SPAN_MAX;
 }
 
 

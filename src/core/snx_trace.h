@@ -30,6 +30,7 @@ snx_rc_t snx_trace_w3c(snx_trace_t *trace, snx_str_t value);
  * sentry-trace when sampled is -1.  Each returns the length.
  */
 #define SNX_TRACE_SENTRY_MAX   51
+#define SNX_TRACE_SPAN_MAX     19
 #define SNX_TRACE_W3C_LEN      55
 
 size_t snx_trace_write_sentry(const unsigned char trace_id[16],
@@ -37,6 +38,10 @@ size_t snx_trace_write_sentry(const unsigned char trace_id[16],
     char out[SNX_TRACE_SENTRY_MAX]);
 size_t snx_trace_write_w3c(const unsigned char trace_id[16],
     const unsigned char span_id[8], int sampled, char out[SNX_TRACE_W3C_LEN]);
+
+/* What sentry-trace has behind the 32 digits of the trace's id. */
+size_t snx_trace_write_span(const unsigned char span_id[8], int sampled,
+    char out[SNX_TRACE_SPAN_MAX]);
 
 
 #endif /* SNX_TRACE_H_INCLUDED */

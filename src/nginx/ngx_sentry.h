@@ -221,7 +221,7 @@ typedef struct {
     unsigned                   remember:1;     /* passes are of use */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   traces:1;       /* requests may be sampled */
-    unsigned                   constant:1;     /* at a constant rate */
+    unsigned                   may_miss:1;     /* a constant rate below 1 */
     unsigned                   hide_agent:1;   /* by sentry_scrub */
     unsigned                   capture_set:1;
     unsigned                   rate_set:1;
@@ -278,12 +278,14 @@ struct ngx_sentry_sub_s {
 typedef struct {
     unsigned char              trace_id[16];
     unsigned char              span_id[8];          /* our transaction's */
-    unsigned char              parent_span_id[8];   /* the caller's */
     unsigned char              upstream_span_id[8]; /* the app's parent */
+    unsigned char              parent_span_id[8];   /* the caller's */
     double                     rate;       /* that decided, -1 none did */
     uint32_t                   random;     /* sample_rand, millionths */
     snx_sample_why_t           why;        /* what decided */
     ngx_sentry_route_t        *route;      /* NULL none matched */
+    const snx_memo_slot_t     *line;       /* while there is no put */
+    uint64_t                   line_puts;  /* as of then */
     signed char                sampled;    /* 1, 0, -1 no decision */
     signed char                flag;       /* as told the upstream */
     unsigned                   continued:1;   /* parent_span_id is set */
@@ -291,12 +293,12 @@ typedef struct {
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
     unsigned                   routed:1;   /* route was looked for */
-    unsigned                   upstream:1;    /* upstream_span_id is set */
 
     /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
     ngx_sentry_loc_conf_t     *conf;       /* that decided */
     ngx_str_t                  baggage;    /* ours, as propagated */
     ngx_str_t                  header;     /* others' and ours */
+    u_char                    *digits;     /* of trace_id, in baggage; NULL */
     ngx_list_part_t            client;     /* the headers as they came */
     ngx_sentry_sub_t          *subs;
     ngx_uint_t                 nsubs;
@@ -523,7 +525,11 @@ ngx_int_t ngx_sentry_route_traces(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
 
 /* NGX_DECLINED for a request that no rule matches but a built-in one. */
-ngx_int_t ngx_sentry_route_builtin(ngx_http_request_t *r);
+ngx_int_t ngx_sentry_route_builtin(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+
+/* NGX_DECLINED for a request that a built-in route matches. */
+ngx_int_t ngx_sentry_route_default(ngx_http_request_t *r);
 
 /* Whether some rule of the server has a rate for traces. */
 ngx_uint_t ngx_sentry_route_rates(ngx_conf_t *cf);
@@ -551,9 +557,6 @@ ngx_sentry_worker_t *ngx_sentry_process_worker(void);
  */
 ngx_int_t ngx_sentry_process_put(ngx_sentry_worker_t *worker,
     snx_project_t *project, snx_kind_t kind, snx_rec_writer_t *rec);
-
-/* What this worker filtered lately; NULL where no traces are made. */
-snx_memo_t *ngx_sentry_process_memo(void);
 
 /* A record in the worker's one buffer, empty but for its facts. */
 void ngx_sentry_process_record(ngx_sentry_worker_t *worker,
@@ -647,7 +650,29 @@ ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
 
 /* Keeps the draw of a request, and finds it; conf NULL: there is none. */
 
-void ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw);
+static ngx_inline void
+ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+{
+    ngx_sentry_ctx_t           *ctx;
+    ngx_http_variable_value_t  *slot;
+
+    ctx = ngx_sentry_trail_ctx(r, 0);
+
+    if (ctx) {
+        ctx->draw = *draw;
+        return;
+    }
+
+    slot = ngx_sentry_trail_slot(r);
+
+    if (slot) {
+        slot->escape = 1;
+        slot->not_found = draw->missed;
+        slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
+        slot->data = (u_char *) draw->conf;
+    }
+}
+
 
 static ngx_inline void
 ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
@@ -698,12 +723,27 @@ void ngx_sentry_trail_upstreams(ngx_http_request_t *r,
 
 /* ngx_sentry_trace.c: which trace, and whether it is recorded */
 
+/* Makes the trace of a main request, decides and keeps it; ctx may be NULL. */
+ngx_sentry_trace_t *ngx_sentry_trace_begin(ngx_http_request_t *r,
+    ngx_sentry_ctx_t *ctx);
+
 /*
  * The trace of a main request (also of its subrequests), made and decided
  * when it is not yet, and kept with it.  NULL: out of memory, or nothing is
  * recorded in this process.
  */
-ngx_sentry_trace_t *ngx_sentry_trace_keep(ngx_http_request_t *r);
+
+static ngx_inline ngx_sentry_trace_t *
+ngx_sentry_trace_keep(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t  *ctx;
+
+    ctx = ngx_sentry_trail_ctx(r->main, 0);
+
+    return (ctx && ctx->trace) ? ctx->trace
+                               : ngx_sentry_trace_begin(r->main, ctx);
+}
+
 
 /*
  * Whether it is known without a trace that r, a main request, is not sampled:
@@ -774,10 +814,24 @@ void ngx_sentry_timing_install(void);
 
 /* ngx_sentry_moment.c: when a sampled request comes by */
 
-/* Phase handlers: before limit_req, after it, before the content. */
+/* Phase handlers: before limit_req, and after it. */
 ngx_int_t ngx_sentry_moment_preaccess(ngx_http_request_t *r);
 ngx_int_t ngx_sentry_moment_access(ngx_http_request_t *r);
-ngx_int_t ngx_sentry_moment_precontent(ngx_http_request_t *r);
+
+/* Before the content, in the precontent phase. */
+
+static ngx_inline void
+ngx_sentry_moment_content(ngx_http_request_t *r)
+{
+    ngx_sentry_spans_t  *spans;
+
+    spans = ngx_http_get_module_ctx(r, ngx_sentry_module);
+
+    if (spans && r == r->main && spans->marks[SNX_AT_CONTENT] == 0) {
+        spans->marks[SNX_AT_CONTENT] = ngx_sentry_trail_now();
+    }
+}
+
 
 /* Header and body filter; while nginx reads its configuration. */
 void ngx_sentry_moment_filters(void);
@@ -792,6 +846,22 @@ ngx_sentry_spans_t *ngx_sentry_moment_spans(ngx_http_request_t *r);
 void ngx_sentry_subrequest_note(ngx_http_request_t *r);
 
 void ngx_sentry_subrequest_pack(ngx_sentry_ctx_t *ctx,
+    snx_rec_writer_t *rec);
+
+
+/* ngx_sentry_memo.c: what strings that come again and again become */
+
+/* Begins, in pool; without one (NULL) nothing is remembered. */
+void ngx_sentry_memo_init(ngx_pool_t *pool);
+
+/* As ngx_sentry_route_default(); notes trace->line. */
+ngx_int_t ngx_sentry_memo_builtin(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
+
+/* Name and request line; the user agent; where the request was passed to. */
+void ngx_sentry_memo_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+void ngx_sentry_memo_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
+void ngx_sentry_memo_upstream(ngx_sentry_event_t *event, snx_str_t url,
     snx_rec_writer_t *rec);
 
 

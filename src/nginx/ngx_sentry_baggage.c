@@ -177,6 +177,7 @@ ngx_sentry_baggage_begin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
     (void) snx_sample_write(trace->random,
                             (char *) p + head->len - SNX_SAMPLE_RAND_LEN);
 
+    trace->digits = p + at;
     trace->baggage.len = head->len;
     trace->baggage.data = p;
 

@@ -78,25 +78,6 @@ ngx_sentry_moment_access(ngx_http_request_t *r)
 }
 
 
-ngx_int_t
-ngx_sentry_moment_precontent(ngx_http_request_t *r)
-{
-    ngx_sentry_spans_t  *spans;
-
-    if (r != r->main) {
-        return NGX_DECLINED;
-    }
-
-    spans = ngx_http_get_module_ctx(r, ngx_sentry_module);
-
-    if (spans && spans->marks[SNX_AT_CONTENT] == 0) {
-        spans->marks[SNX_AT_CONTENT] = ngx_sentry_trail_now();
-    }
-
-    return NGX_DECLINED;
-}
-
-
 ngx_sentry_spans_t *
 ngx_sentry_moment_spans(ngx_http_request_t *r)
 {

@@ -166,12 +166,7 @@ static void
 ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     char                        raw[SNX_URL_MAX];
-    size_t                      cap;
-    uint64_t                    key, hash;
-    snx_str_t                   in, out;
-    snx_memo_t                 *memo;
     snx_text_t                  url;
-    unsigned char              *p;
     ngx_http_upstream_t        *u;
     ngx_http_upstream_state_t  *state;
 
@@ -187,34 +182,7 @@ ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     snx_text_add(&url, ngx_sentry_str(state->peer));
     snx_text_add(&url, ngx_sentry_str(&u->uri));
 
-    in = snx_str(url.data, url.len);
-    memo = ngx_sentry_process_memo();
-
-    /* no location and no list of terms has such an address */
-
-    key = (uint64_t) (uintptr_t) &event->conf->scrub | 2;
-    hash = 0;
-
-    if (memo && snx_memo_get(memo, key, in, ngx_sentry_none, &out, &hash)
-                == SNX_OK)
-    {
-        snx_rec_str(rec, SNX_F_UPSTREAM_URL, out);
-        return;
-    }
-
-    p = snx_rec_open(rec, SNX_F_UPSTREAM_URL, snx_str(NULL, 0), SNX_URL_MAX,
-                     &cap);
-    if (p == NULL) {
-        return;
-    }
-
-    out = snx_str(p, snx_scrub_url(&event->conf->scrub, in, p, SNX_URL_MAX));
-
-    if (memo) {
-        snx_memo_put(memo, key, in, ngx_sentry_none, out, hash);
-    }
-
-    snx_rec_close(rec, out.len);
+    ngx_sentry_memo_upstream(event, snx_str(url.data, url.len), rec);
 }
 
 

@@ -27,7 +27,6 @@ struct ngx_sentry_worker_s {
     ngx_sentry_main_conf_t  *conf;
     snx_lane_t               lane;
     snx_random_t             random;
-    snx_memo_t              *memo;
     snx_sender_t            *sender;
     snx_sender_conf_t        sender_conf;
     ngx_event_t              tick;
@@ -83,10 +82,8 @@ ngx_sentry_process_init(ngx_cycle_t *cycle)
     ngx_sentry_process_conf(worker);
     ngx_sentry_process_seed(worker);
 
-    /* does without */
-
     if (smcf->traces) {
-        worker->memo = ngx_pcalloc(cycle->pool, sizeof(snx_memo_t));
+        ngx_sentry_memo_init(cycle->pool);
     }
 
     snx_lane_open(&worker->lane, snx_shm_queue(smcf->shm),
@@ -356,6 +353,7 @@ ngx_sentry_process_exit(ngx_cycle_t *cycle)
     }
 
     snx_lane_close(&worker->lane);
+    ngx_sentry_memo_init(NULL);
 
     if (worker->tick.handler == NULL
         || (worker->conf->dsns.nelts == 0 && worker->conf->spotlight.len == 0))
@@ -457,13 +455,6 @@ ngx_sentry_worker_t *
 ngx_sentry_process_worker(void)
 {
     return ngx_sentry_worker;
-}
-
-
-snx_memo_t *
-ngx_sentry_process_memo(void)
-{
-    return ngx_sentry_worker ? ngx_sentry_worker->memo : NULL;
 }
 
 

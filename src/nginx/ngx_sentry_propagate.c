@@ -17,6 +17,7 @@
 
 
 #include "ngx_sentry.h"
+#include "snx_text.h"
 #include "snx_trace.h"
 
 
@@ -27,28 +28,31 @@
 #define NGX_SENTRY_TRACEPARENT       2
 
 
-/* Headers that go, and the names whose other headers go away. */
+/* Headers that go, a part of a list as they are, and what they tell. */
 
 typedef struct {
-    ngx_uint_t                 mask;
-    ngx_uint_t                 n;
+    ngx_list_part_t            part;       /* of elts */
+    ngx_uint_t                 mask;       /* other headers of these go away */
     ngx_table_elt_t            elts[NGX_SENTRY_HEADERS_N];
+    u_char                     text[SNX_TRACE_SENTRY_MAX + SNX_TRACE_W3C_LEN];
 } ngx_sentry_headers_t;
 
 
 static void ngx_sentry_propagate_inject(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
-static ngx_int_t ngx_sentry_propagate_headers(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace,
-    ngx_sentry_headers_t *headers);
+static ngx_sentry_headers_t *ngx_sentry_propagate_headers(
+    ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
+    ngx_sentry_trace_t *trace);
 static void ngx_sentry_propagate_header(ngx_sentry_headers_t *headers,
     ngx_uint_t i, u_char *data, size_t len);
 static void ngx_sentry_propagate_restore(ngx_http_request_t *r);
-static ngx_int_t ngx_sentry_propagate_replace(ngx_http_request_t *r,
-    ngx_sentry_headers_t *headers, ngx_list_part_t *client);
 static ngx_int_t ngx_sentry_propagate_add(ngx_http_request_t *r,
-    ngx_sentry_headers_t *headers);
-static void ngx_sentry_propagate_remember(ngx_http_request_t *r);
+    ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers);
+static ngx_int_t ngx_sentry_propagate_replace(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers,
+    ngx_list_part_t *client);
+static void ngx_sentry_propagate_remember(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
 static void ngx_sentry_propagate_append(ngx_list_t *list,
     ngx_list_part_t *part, ngx_uint_t mask, ngx_uint_t in);
 static ngx_inline ngx_uint_t ngx_sentry_propagate_bit(ngx_table_elt_t *h);
@@ -56,24 +60,26 @@ static ngx_sentry_sub_t *ngx_sentry_propagate_make_sub(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
 
 
-static ngx_str_t   ngx_sentry_propagate_names[NGX_SENTRY_HEADERS_N] = {
-    ngx_string("sentry-trace"),
-    ngx_string("baggage"),
-    ngx_string("traceparent")
-};
+/* Without their values. */
 
-static ngx_uint_t  ngx_sentry_propagate_hashes[NGX_SENTRY_HEADERS_N];
+static ngx_table_elt_t  ngx_sentry_propagate_elts[NGX_SENTRY_HEADERS_N] = {
+    { .key = ngx_string("sentry-trace") },
+    { .key = ngx_string("baggage") },
+    { .key = ngx_string("traceparent") }
+};
 
 
 void
 ngx_sentry_propagate_init(void)
 {
-    ngx_str_t   *name;
-    ngx_uint_t   i;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
 
     for (i = 0; i < NGX_SENTRY_HEADERS_N; i++) {
-        name = &ngx_sentry_propagate_names[i];
-        ngx_sentry_propagate_hashes[i] = ngx_hash_key(name->data, name->len);
+        h = &ngx_sentry_propagate_elts[i];
+
+        h->hash = ngx_hash_key(h->key.data, h->key.len);
+        h->lowcase_key = h->key.data;
     }
 }
 
@@ -84,6 +90,8 @@ ngx_int_t
 ngx_sentry_propagate_handler(ngx_http_request_t *r)
 {
     ngx_sentry_loc_conf_t  *slcf;
+
+    ngx_sentry_moment_content(r);
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_sentry_module);
 
@@ -110,7 +118,7 @@ ngx_sentry_propagate_inject(ngx_http_request_t *r,
 {
     ngx_sentry_sub_t      *sub;
     ngx_sentry_trace_t    *trace;
-    ngx_sentry_headers_t   headers;
+    ngx_sentry_headers_t  *headers;
 
     trace = ngx_sentry_trace_keep(r);
     if (trace == NULL) {
@@ -123,8 +131,12 @@ ngx_sentry_propagate_inject(ngx_http_request_t *r,
         return;
     }
 
-    if (ngx_sentry_propagate_headers(r, conf, trace, &headers) != NGX_OK
-        || ngx_sentry_propagate_replace(r, &headers, NULL) != NGX_OK)
+    headers = ngx_sentry_propagate_headers(r, conf, trace);
+
+    if (headers == NULL
+        || (ngx_sentry_propagate_add(r, trace, headers) != NGX_OK
+            && ngx_sentry_propagate_replace(r, trace, headers, NULL)
+               != NGX_OK))
     {
         return;
     }
@@ -139,30 +151,42 @@ ngx_sentry_propagate_inject(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+/* NULL: out of memory. */
+
+static ngx_sentry_headers_t *
 ngx_sentry_propagate_headers(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace,
-    ngx_sentry_headers_t *headers)
+    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace)
 {
-    u_char         *p;
-    unsigned char  *id;
+    u_char                *p;
+    unsigned char         *id;
+    ngx_sentry_headers_t  *headers;
 
     ngx_sentry_baggage_build(r, trace);
 
-    p = ngx_sentry_room_alloc(r, SNX_TRACE_SENTRY_MAX + SNX_TRACE_W3C_LEN);
+    headers = ngx_sentry_room_alloc(r, sizeof(ngx_sentry_headers_t));
 
-    if (p == NULL || !trace->built) {
-        return NGX_ERROR;
+    if (headers == NULL || !trace->built) {
+        return NULL;
     }
 
+    headers->part.elts = headers->elts;
+    headers->part.nelts = 0;
+    headers->part.next = NULL;
     headers->mask = 1 << NGX_SENTRY_TRACE | 1 << NGX_SENTRY_BAGGAGE;
-    headers->n = 0;
 
+    p = headers->text;
     id = ngx_sentry_propagate_span_id(r, trace);
 
+    if (trace->digits) {
+        ngx_memcpy(p, trace->digits, 32);
+
+    } else {
+        snx_text_hex(trace->trace_id, 16, (char *) p);
+    }
+
     ngx_sentry_propagate_header(headers, NGX_SENTRY_TRACE, p,
-                                snx_trace_write_sentry(trace->trace_id, id,
-                                                  trace->flag, (char *) p));
+                                32 + snx_trace_write_span(id, trace->flag,
+                                                          (char *) p + 32));
 
     if (trace->header.len) {
         ngx_sentry_propagate_header(headers, NGX_SENTRY_BAGGAGE,
@@ -178,7 +202,7 @@ ngx_sentry_propagate_headers(ngx_http_request_t *r,
                                                   trace->flag, (char *) p));
     }
 
-    return NGX_OK;
+    return headers;
 }
 
 
@@ -188,13 +212,10 @@ ngx_sentry_propagate_header(ngx_sentry_headers_t *headers, ngx_uint_t i,
 {
     ngx_table_elt_t  *h;
 
-    h = &headers->elts[headers->n++];
+    h = &headers->elts[headers->part.nelts++];
 
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
+    *h = ngx_sentry_propagate_elts[i];
 
-    h->hash = ngx_sentry_propagate_hashes[i];
-    h->key = ngx_sentry_propagate_names[i];
-    h->lowcase_key = h->key.data;
     h->value.data = data;
     h->value.len = len;
 }
@@ -222,9 +243,11 @@ ngx_sentry_propagate_restore(ngx_http_request_t *r)
     }
 
     headers.mask = (1 << NGX_SENTRY_HEADERS_N) - 1;
-    headers.n = 0;
+    headers.part.elts = headers.elts;
+    headers.part.nelts = 0;
+    headers.part.next = NULL;
 
-    if (ngx_sentry_propagate_replace(r, &headers,
+    if (ngx_sentry_propagate_replace(r, ctx->trace, &headers,
                                      ngx_sentry_propagate_client(r))
         != NGX_OK)
     {
@@ -241,26 +264,58 @@ ngx_sentry_propagate_restore(ngx_http_request_t *r)
 
 
 /*
+ * The usual case, NGX_DECLINED in others: nothing goes away, and all headers
+ * are in the list's first part, which r has to itself.  What they are in stays
+ * as it is, and ours are one more part.
+ */
+
+static ngx_int_t
+ngx_sentry_propagate_add(ngx_http_request_t *r, ngx_sentry_trace_t *trace,
+    ngx_sentry_headers_t *headers)
+{
+    ngx_uint_t        i;
+    ngx_list_t       *list;
+    ngx_table_elt_t  *h;
+
+    list = &r->headers_in.headers;
+
+    if (list->part.next || headers->part.nelts == 0) {
+        return NGX_DECLINED;
+    }
+
+    h = list->part.elts;
+
+    for (i = 0; i < list->part.nelts; i++) {
+        if (ngx_sentry_propagate_bit(&h[i]) & headers->mask) {
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_sentry_propagate_remember(r, trace);
+
+    list->part.next = &headers->part;
+    list->last = &headers->part;
+    list->nalloc = headers->part.nelts;
+
+    return NGX_OK;
+}
+
+
+/*
  * A list of its own for r: its headers without those of the mask, with those
  * given and those of the mask in the list client.
  */
 
 static ngx_int_t
 ngx_sentry_propagate_replace(ngx_http_request_t *r,
-    ngx_sentry_headers_t *headers, ngx_list_part_t *client)
+    ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers,
+    ngx_list_part_t *client)
 {
-    ngx_uint_t           n;
-    ngx_list_t           list;
-    ngx_int_t            rc;
-    ngx_list_part_t     *part, ours;
+    ngx_uint_t        n;
+    ngx_list_t        list;
+    ngx_list_part_t  *part;
 
-    rc = client ? NGX_DECLINED : ngx_sentry_propagate_add(r, headers);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    n = headers->n;
+    n = headers->part.nelts;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         n += part->nelts;
@@ -276,16 +331,12 @@ ngx_sentry_propagate_replace(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ours.elts = headers->elts;
-    ours.nelts = headers->n;
-    ours.next = NULL;
-
     ngx_sentry_propagate_append(&list, &r->headers_in.headers.part,
                                 headers->mask, 0);
     ngx_sentry_propagate_append(&list, client, headers->mask, headers->mask);
-    ngx_sentry_propagate_append(&list, &ours, 0, 0);
+    ngx_sentry_propagate_append(&list, &headers->part, 0, 0);
 
-    ngx_sentry_propagate_remember(r);
+    ngx_sentry_propagate_remember(r, trace);
 
     r->headers_in.headers = list;
     r->headers_in.headers.last = &r->headers_in.headers.part;
@@ -294,67 +345,13 @@ ngx_sentry_propagate_replace(ngx_http_request_t *r,
 }
 
 
-/*
- * The usual case, NGX_DECLINED in others: nothing goes away, and all headers
- * are in the list's first part, which r has to itself.  What they are in stays
- * as it is, and ours are one more part.
- */
-
-static ngx_int_t
-ngx_sentry_propagate_add(ngx_http_request_t *r, ngx_sentry_headers_t *headers)
-{
-    ngx_uint_t        i;
-    ngx_list_t       *list;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    list = &r->headers_in.headers;
-
-    if (list->part.next || headers->n == 0) {
-        return NGX_DECLINED;
-    }
-
-    h = list->part.elts;
-
-    for (i = 0; i < list->part.nelts; i++) {
-        if (ngx_sentry_propagate_bit(&h[i]) & headers->mask) {
-            return NGX_DECLINED;
-        }
-    }
-
-    part = ngx_sentry_room_alloc(r, sizeof(ngx_list_part_t)
-                                    + headers->n * sizeof(ngx_table_elt_t));
-    if (part == NULL) {
-        return NGX_ERROR;
-    }
-
-    part->elts = part + 1;
-    part->nelts = headers->n;
-    part->next = NULL;
-
-    ngx_memcpy(part->elts, headers->elts,
-               headers->n * sizeof(ngx_table_elt_t));
-
-    ngx_sentry_propagate_remember(r);
-
-    list->part.next = part;
-    list->last = part;
-    list->nalloc = headers->n;
-
-    return NGX_OK;
-}
-
-
 /* What the main request came with. */
 
 static void
-ngx_sentry_propagate_remember(ngx_http_request_t *r)
+ngx_sentry_propagate_remember(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace)
 {
-    ngx_sentry_trace_t  *trace;
-
-    trace = ngx_sentry_trace_keep(r);
-
-    if (r == r->main && trace && !trace->replaced) {
+    if (r == r->main && !trace->replaced) {
         trace->client = r->headers_in.headers.part;
         trace->replaced = 1;
     }
@@ -411,7 +408,7 @@ ngx_sentry_propagate_bit(ngx_table_elt_t *h)
         return 0;
     }
 
-    return ngx_strncasecmp(h->key.data, ngx_sentry_propagate_names[i].data,
+    return ngx_strncasecmp(h->key.data, ngx_sentry_propagate_elts[i].key.data,
                            h->key.len)
            == 0 ? 1 << i : 0;
 }
@@ -437,17 +434,7 @@ ngx_sentry_propagate_span_id(ngx_http_request_t *r,
 
     sub = (r == r->main) ? NULL : ngx_sentry_propagate_make_sub(r, trace);
 
-    if (sub) {
-        return sub->upstream_span_id;
-    }
-
-    if (!trace->upstream) {
-        trace->upstream = 1;
-        ngx_sentry_process_id(ngx_sentry_process_worker(),
-                              trace->upstream_span_id, 8);
-    }
-
-    return trace->upstream_span_id;
+    return sub ? sub->upstream_span_id : trace->upstream_span_id;
 }
 
 

@@ -20,8 +20,6 @@ static void ngx_sentry_route_cleanup(void *data);
 static ngx_sentry_route_t *ngx_sentry_route_first(ngx_http_request_t *r,
     snx_str_t path);
 static snx_str_t ngx_sentry_route_target(ngx_http_request_t *r, u_char *buf);
-static ngx_int_t ngx_sentry_route_default(ngx_http_request_t *r,
-    snx_str_t path);
 
 
 /* sentry_route [= | ^~ | ~ | ~*] pattern [option ...] */
@@ -195,7 +193,8 @@ ngx_sentry_route_option(ngx_conf_t *cf, ngx_sentry_route_t *route,
 ngx_int_t
 ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
 {
-    ngx_sentry_trace_t  *trace;
+    ngx_sentry_trace_t     *trace;
+    ngx_sentry_srv_conf_t  *sscf;
 
     trace = event->ctx ? event->ctx->trace : NULL;
 
@@ -207,7 +206,11 @@ ngx_sentry_route_find(ngx_http_request_t *r, ngx_sentry_event_t *event)
         return event->route->drop_errors ? NGX_DECLINED : NGX_OK;
     }
 
-    return ngx_sentry_route_default(r, ngx_sentry_str(&event->path));
+    sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
+
+    return (sscf->default_routes
+            && snx_route_default(ngx_sentry_str(&event->path))) ? NGX_DECLINED
+                                                                : NGX_OK;
 }
 
 
@@ -232,45 +235,24 @@ ngx_sentry_route_traces(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
 }
 
 
-/* They are the same everywhere, so what was found is remembered. */
-
 ngx_int_t
-ngx_sentry_route_builtin(ngx_http_request_t *r)
+ngx_sentry_route_builtin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
 {
-    int                     found;
-    u_char                  buf[SNX_URL_MAX];
-    uint64_t                hash;
-    snx_str_t               target, out;
-    snx_memo_t             *memo;
     ngx_sentry_srv_conf_t  *sscf;
 
     sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
 
-    if (!sscf->default_routes) {
-        return NGX_OK;
-    }
+    return sscf->default_routes ? ngx_sentry_memo_builtin(r, trace) : NGX_OK;
+}
 
-    target = ngx_sentry_request_target(r);
-    memo = ngx_sentry_process_memo();
 
-    hash = 0;
+ngx_int_t
+ngx_sentry_route_default(ngx_http_request_t *r)
+{
+    u_char  buf[SNX_URL_MAX];
 
-    /* no location has the address 3 */
-
-    if (memo && snx_memo_get(memo, 3, target, ngx_sentry_none, &out, &hash)
-                == SNX_OK)
-    {
-        return out.data[0] == 'y' ? NGX_DECLINED : NGX_OK;
-    }
-
-    found = snx_route_default(ngx_sentry_route_target(r, buf));
-
-    if (memo) {
-        snx_memo_put(memo, 3, target, ngx_sentry_none,
-                     snx_cstr(found ? "y" : "n"), hash);
-    }
-
-    return found ? NGX_DECLINED : NGX_OK;
+    return snx_route_default(ngx_sentry_route_target(r, buf)) ? NGX_DECLINED
+                                                              : NGX_OK;
 }
 
 
@@ -331,16 +313,4 @@ ngx_sentry_route_first(ngx_http_request_t *r, snx_str_t path)
     }
 
     return NULL;
-}
-
-
-static ngx_int_t
-ngx_sentry_route_default(ngx_http_request_t *r, snx_str_t path)
-{
-    ngx_sentry_srv_conf_t  *sscf;
-
-    sscf = ngx_http_get_module_srv_conf(r, ngx_sentry_module);
-
-    return (sscf->default_routes && snx_route_default(path)) ? NGX_DECLINED
-                                                             : NGX_OK;
 }

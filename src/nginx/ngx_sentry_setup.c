@@ -86,16 +86,13 @@ ngx_sentry_setup_traces(ngx_conf_t *cf)
         != NGX_OK
         || ngx_sentry_setup_handler(cf, NGX_HTTP_LOG_PHASE,
                                     ngx_sentry_transaction_log)
-           != NGX_OK
-        || ngx_sentry_setup_handler(cf, NGX_HTTP_ACCESS_PHASE,
-                                    ngx_sentry_moment_access)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_sentry_setup_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
-                                    ngx_sentry_moment_precontent);
+    return ngx_sentry_setup_handler(cf, NGX_HTTP_ACCESS_PHASE,
+                                    ngx_sentry_moment_access);
 }
 
 

@@ -37,8 +37,11 @@ typedef struct {
 
 static void ngx_sentry_trace_make(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
+static ngx_uint_t ngx_sentry_trace_continue(ngx_http_request_t *r,
+    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static uint32_t ngx_sentry_trace_random(ngx_sentry_worker_t *worker);
-static ngx_uint_t ngx_sentry_trace_called(ngx_http_request_t *r);
+static ngx_inline ngx_uint_t ngx_sentry_trace_called(ngx_http_request_t *r);
+static ngx_uint_t ngx_sentry_trace_is_caller(ngx_table_elt_t *h);
 static void ngx_sentry_trace_caller(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_caller_t *caller);
 static void ngx_sentry_trace_caller_baggage(ngx_http_request_t *r,
@@ -51,22 +54,12 @@ static void ngx_sentry_trace_decide(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static double ngx_sentry_trace_rate(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
-static void ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec);
 
 
 ngx_sentry_trace_t *
-ngx_sentry_trace_keep(ngx_http_request_t *r)
+ngx_sentry_trace_begin(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
 {
-    ngx_sentry_ctx_t    *ctx;
     ngx_sentry_trace_t  *trace;
-
-    r = r->main;
-
-    ctx = ngx_sentry_trail_ctx(r, 0);
-
-    if (ctx && ctx->trace) {
-        return ctx->trace;
-    }
 
     if (ngx_sentry_process_worker() == NULL) {
         return NULL;
@@ -115,67 +108,83 @@ static void
 ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     ngx_sentry_trace_t *trace)
 {
-    double                unit;
     ngx_sentry_draw_t     draw;
-    ngx_sentry_caller_t   caller;
     ngx_sentry_worker_t  *worker;
-
-    worker = ngx_sentry_process_worker();
-
-    caller.found = 0;
-    caller.frozen = 0;
-    caller.has_random = 0;
-    caller.rate = -1;
 
     ngx_sentry_trail_drawn(r, &draw);
 
     if (draw.conf) {
         conf = draw.conf;
 
-    } else if ((conf->trace_context & NGX_SENTRY_EXTRACT)
-               && ngx_sentry_trace_called(r))
-    {
-        ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
-        caller.rate = -1;
-
-        ngx_sentry_trace_caller(r, conf, &caller);
+    } else {
+        draw.random = NGX_SENTRY_NOT_DRAWN;
     }
 
     trace->conf = conf;
     trace->flag = -1;
 
-    if (!caller.found) {
+    if (draw.conf || !(conf->trace_context & NGX_SENTRY_EXTRACT)
+        || !ngx_sentry_trace_called(r)
+        || !ngx_sentry_trace_continue(r, conf, trace))
+    {
+        worker = ngx_sentry_process_worker();
 
-        /* trace_id, and span_id behind it */
+        /* trace_id, span_id and upstream_span_id */
 
-        ngx_sentry_process_id(worker, trace->trace_id, 16 + 8);
-        trace->random = (draw.conf && draw.random != NGX_SENTRY_NOT_DRAWN)
-                        ? draw.random : ngx_sentry_trace_random(worker);
-
-    } else {
-        ngx_sentry_process_id(worker, trace->span_id, 8);
-        unit = ngx_sentry_process_unit(worker);
-
-        ngx_memcpy(trace->trace_id, caller.trace.trace_id, 16);
-        ngx_memcpy(trace->parent_span_id, caller.trace.span_id, 8);
-
-        trace->continued = 1;
-        trace->frozen = caller.frozen;
-        trace->trusted = (ngx_sentry_trace_trusts(r, conf) != 0);
-
-        if (trace->trusted) {
-            trace->flag = caller.trace.sampled;
-            trace->random = caller.has_random
-                            ? caller.random
-                            : snx_sample_random(unit, caller.rate,
-                                                caller.trace.sampled);
-
-        } else {
-            trace->random = snx_sample_random(unit, -1, -1);
-        }
+        ngx_sentry_process_id(worker, trace->trace_id, 16 + 8 + 8);
+        trace->random = (draw.random == NGX_SENTRY_NOT_DRAWN)
+                        ? ngx_sentry_trace_random(worker) : draw.random;
     }
 
     ngx_sentry_trace_decide(r, conf, trace);
+}
+
+
+/* The caller's trace goes on: 1, or 0 if it is not valid or not ours. */
+
+static ngx_uint_t
+ngx_sentry_trace_continue(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
+    ngx_sentry_trace_t *trace)
+{
+    double                unit;
+    ngx_sentry_caller_t   caller;
+    ngx_sentry_worker_t  *worker;
+
+    ngx_memzero(&caller, sizeof(ngx_sentry_caller_t));
+    caller.rate = -1;
+
+    ngx_sentry_trace_caller(r, conf, &caller);
+
+    if (!caller.found) {
+        return 0;
+    }
+
+    worker = ngx_sentry_process_worker();
+
+    /* span_id, and upstream_span_id behind it */
+
+    ngx_sentry_process_id(worker, trace->span_id, 8 + 8);
+    unit = ngx_sentry_process_unit(worker);
+
+    ngx_memcpy(trace->trace_id, caller.trace.trace_id, 16);
+    ngx_memcpy(trace->parent_span_id, caller.trace.span_id, 8);
+
+    trace->continued = 1;
+    trace->frozen = caller.frozen;
+    trace->trusted = (ngx_sentry_trace_trusts(r, conf) != 0);
+
+    if (!trace->trusted) {
+        trace->random = snx_sample_random(unit, -1, -1);
+        return 1;
+    }
+
+    trace->flag = caller.trace.sampled;
+    trace->random = caller.has_random
+                    ? caller.random
+                    : snx_sample_random(unit, caller.rate,
+                                        caller.trace.sampled);
+
+    return 1;
 }
 
 
@@ -203,28 +212,31 @@ ngx_sentry_trace_missed(ngx_http_request_t *r)
 
     ctx = ngx_sentry_trail_ctx(r, 0);
     conf = ngx_sentry_trail_place(r, ctx);
-    worker = ngx_sentry_process_worker();
 
-    rate = conf->traces_sample_rate.value;
-
-    if (!conf->constant || rate >= 1 || worker == NULL || (ctx && ctx->trace)
+    if (!conf->may_miss || (ctx && ctx->trace)
         || ((conf->trace_context & NGX_SENTRY_EXTRACT)
             && ngx_sentry_trace_called(r)))
     {
         return 0;
     }
 
-    /* as in snx_sample_decide(); pressure can only make more of them miss */
-
     draw.conf = conf;
+    draw.random = NGX_SENTRY_NOT_DRAWN;
+    draw.missed = 1;
+
+    rate = conf->traces_sample_rate.value;
 
     if (rate > 0) {
+        worker = ngx_sentry_process_worker();
+
+        if (worker == NULL) {
+            return 0;
+        }
+
+        /* as in snx_sample_decide(); pressure can only make more miss */
+
         draw.random = ngx_sentry_trace_random(worker);
         draw.missed = (double) draw.random >= rate * SNX_SAMPLE_RAND_N;
-
-    } else {
-        draw.random = NGX_SENTRY_NOT_DRAWN;
-        draw.missed = 1;
     }
 
     ngx_sentry_trail_draw(r, &draw);
@@ -235,20 +247,19 @@ ngx_sentry_trace_missed(ngx_http_request_t *r)
 
 /* Whether there is a header to be read by ngx_sentry_trace_caller(). */
 
-static ngx_uint_t
+static ngx_inline ngx_uint_t
 ngx_sentry_trace_called(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
     ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t  *h, *last;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
+        last = h + part->nelts;
 
-        for (i = 0; i < part->nelts; i++) {
-            if ((h[i].key.len == 11 || h[i].key.len == 12)
-                && (ngx_sentry_is_header(&h[i], "sentry-trace")
-                    || ngx_sentry_is_header(&h[i], "traceparent")))
+        for ( /* void */ ; h != last; h++) {
+            if ((h->key.len == 11 || h->key.len == 12)
+                && ngx_sentry_trace_is_caller(h))
             {
                 return 1;
             }
@@ -256,6 +267,14 @@ ngx_sentry_trace_called(ngx_http_request_t *r)
     }
 
     return 0;
+}
+
+
+static ngx_uint_t
+ngx_sentry_trace_is_caller(ngx_table_elt_t *h)
+{
+    return ngx_sentry_is_header(h, "sentry-trace")
+           || ngx_sentry_is_header(h, "traceparent");
 }
 
 
@@ -447,7 +466,7 @@ ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 
         if (rc == NGX_DECLINED
             || (trace->route == NULL
-                && ngx_sentry_route_builtin(r) != NGX_OK))
+                && ngx_sentry_route_builtin(r, trace) != NGX_OK))
         {
             sample.sampled = 0;
             sample.rate = 0;
@@ -525,7 +544,8 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     }
 
     if (trace->rate >= 0) {
-        ngx_sentry_trace_pack_rate(trace->rate, rec);
+        snx_fact_set(facts, SNX_FACT_CLIENT_SAMPLE_RATE,
+                     snx_sample_scaled(trace->rate));
     }
 
     /* what went nowhere and is all ours the sender can make itself */
@@ -540,22 +560,4 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     }
 
     snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace->baggage));
-}
-
-
-/* One rate is that of many requests. */
-
-static void
-ngx_sentry_trace_pack_rate(double rate, snx_rec_writer_t *rec)
-{
-    static double  last = -1;
-    static size_t  len;
-    static char    text[SNX_SAMPLE_RATE_MAX];
-
-    if (rate > last || rate < last) {
-        len = snx_sample_write_rate(rate, text);
-        last = rate;
-    }
-
-    snx_rec_str(rec, SNX_F_CLIENT_SAMPLE_RATE, snx_str(text, len));
 }

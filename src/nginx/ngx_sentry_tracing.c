@@ -246,7 +246,8 @@ ngx_sentry_tracing_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
 
     sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_sentry_module);
 
-    conf->constant = conf->traces && sscf->routes == NULL
+    conf->may_miss = conf->traces && sscf->routes == NULL
                      && conf->traces_sample_rate.complex == NULL
-                     && conf->traces_sample_rate.value >= 0;
+                     && conf->traces_sample_rate.value >= 0
+                     && conf->traces_sample_rate.value < 1;
 }

@@ -127,30 +127,6 @@ ngx_sentry_trail_make(ngx_http_request_t *r)
 }
 
 
-void
-ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
-{
-    ngx_sentry_ctx_t           *ctx;
-    ngx_http_variable_value_t  *slot;
-
-    ctx = ngx_sentry_trail_ctx(r, 0);
-
-    if (ctx) {
-        ctx->draw = *draw;
-        return;
-    }
-
-    slot = ngx_sentry_trail_slot(r);
-
-    if (slot) {
-        slot->escape = 1;
-        slot->not_found = draw->missed;
-        slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
-        slot->data = (u_char *) draw->conf;
-    }
-}
-
-
 int64_t
 ngx_sentry_trail_now(void)
 {

@@ -27,12 +27,6 @@ static void ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 static void ngx_sentry_transaction_identity(ngx_sentry_event_t *event,
     int64_t upgrade, snx_rec_writer_t *rec);
-static void ngx_sentry_transaction_line(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
-static void ngx_sentry_transaction_name(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
-static void ngx_sentry_transaction_agent(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
 static int64_t ngx_sentry_transaction_end(ngx_sentry_event_t *event,
     int64_t start, int64_t upgrade);
 static void ngx_sentry_transaction_marks(ngx_sentry_event_t *event,
@@ -258,9 +252,12 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
 
     ngx_sentry_transaction_identity(event, upgrade, rec);
     ngx_sentry_request_client(event, rec);
-    ngx_sentry_transaction_line(event, rec);
+    ngx_sentry_memo_line(event, rec);
     ngx_sentry_transaction_marks(event, upgrade, rec);
-    ngx_sentry_pack_upstreams(event, rec);
+
+    if (r->upstream) {
+        ngx_sentry_pack_upstreams(event, rec);
+    }
 
     if (event->ctx && event->ctx->npasses) {
         ngx_sentry_trail_passes(event->ctx, rec);
@@ -278,7 +275,7 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
                      r->headers_in.content_length_n);
     }
 
-    ngx_sentry_transaction_agent(event, rec);
+    ngx_sentry_memo_agent(event, rec);
 }
 
 
@@ -305,120 +302,6 @@ ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
     }
 
     ngx_sentry_trace_pack(event->request, rec);
-}
-
-
-/*
- * Name and URL are the same for the same request line in the same place, and
- * filtering them costs more than all the rest of a record.
- */
-
-static void
-ngx_sentry_transaction_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    size_t               from;
-    uint64_t             key, hash;
-    uint32_t             left_out;
-    snx_str_t            line, host, packed;
-    snx_memo_t          *memo;
-    ngx_http_request_t  *r;
-
-    r = event->request;
-    line = ngx_sentry_str(&r->request_line);
-    host = ngx_sentry_str(&r->headers_in.server);
-    memo = ngx_sentry_process_memo();
-
-    if (memo == NULL || event->conf->transaction) {
-        ngx_sentry_transaction_name(event, rec);
-        return;
-    }
-
-    /* the port is part of the URL; addresses have no more than 48 bits */
-
-    key = (uint64_t) (uintptr_t) event->conf
-          ^ (uint64_t) rec->facts->num[SNX_FACT_SERVER_PORT
-                                       - SNX_FACT_NUMBERS] << 48;
-
-    if (snx_memo_get(memo, key, line, host, &packed, &hash) == SNX_OK) {
-        snx_rec_raw(rec, packed);
-        return;
-    }
-
-    from = (size_t) (rec->pos - rec->start);
-    left_out = rec->left_out;
-
-    ngx_sentry_transaction_name(event, rec);
-
-    if (rec->left_out == left_out) {
-        snx_memo_put(memo, key, line, host,
-                     snx_str(rec->start + from,
-                             (size_t) (rec->pos - rec->start) - from),
-                     hash);
-    }
-}
-
-
-static void
-ngx_sentry_transaction_name(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    u_char  path[SNX_URL_MAX];
-
-    event->path.data = path;
-    event->path.len = snx_route_path(ngx_sentry_request_target(
-                                                              event->request),
-                                     path, sizeof(path));
-
-    ngx_sentry_pack_transaction(event, rec);
-    ngx_sentry_request_line(event, rec);
-}
-
-
-static void
-ngx_sentry_transaction_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    size_t            cap;
-    uint64_t          key, hash;
-    snx_str_t         in, out;
-    snx_memo_t       *memo;
-    unsigned char    *p;
-    ngx_table_elt_t  *agent;
-
-    agent = event->request->headers_in.user_agent;
-
-    if (agent == NULL || event->conf->hide_agent) {
-        return;
-    }
-
-    memo = ngx_sentry_process_memo();
-    in = ngx_sentry_str(&agent->value);
-
-    /* no location has an odd address */
-
-    key = (uint64_t) (uintptr_t) &event->conf->scrub | 1;
-    hash = 0;
-
-    if (memo && snx_memo_get(memo, key, in, ngx_sentry_none, &out, &hash)
-                == SNX_OK)
-    {
-        snx_rec_pair(rec, SNX_F_HEADER, snx_str("User-Agent", 10), out);
-        return;
-    }
-
-    p = snx_rec_open(rec, SNX_F_HEADER, snx_str("User-Agent", 10),
-                     SNX_HEADER_VALUE_MAX, &cap);
-
-    if (p == NULL) {
-        return;
-    }
-
-    out = snx_str(p, snx_scrub_text(&event->conf->scrub, in, p,
-                                    SNX_HEADER_VALUE_MAX));
-
-    if (memo) {
-        snx_memo_put(memo, key, in, ngx_sentry_none, out, hash);
-    }
-
-    snx_rec_close(rec, out.len);
 }
 
 

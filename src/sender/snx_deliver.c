@@ -135,23 +135,37 @@ snx_deliver_sweep(snx_deliver_t *deliver, uint64_t now_ms)
     (void) snx_queue_sweep(deliver->queue, snx_process_alive, NULL);
 
     deliver->sweep_ms = now_ms;
+    deliver->freed_ms = now_ms;
     deliver->done = 0;
+}
+
+
+/* Room for producers soon; whoever died is looked for less often. */
+
+static void
+snx_deliver_housekeeping(snx_deliver_t *deliver, uint64_t now_ms)
+{
+    if (now_ms - deliver->sweep_ms >= SNX_SWEEP_MS) {
+        snx_deliver_sweep(deliver, now_ms);
+
+    } else if (deliver->done
+               && now_ms - deliver->freed_ms >= SNX_SWEEP_DONE_MS)
+    {
+        (void) snx_queue_sweep(deliver->queue, NULL, NULL);
+
+        deliver->freed_ms = now_ms;
+        deliver->done = 0;
+    }
 }
 
 
 void
 snx_deliver_work(snx_deliver_t *deliver, uint64_t now_ms)
 {
-    uint64_t          age_ms;
     snx_dest_t       *dest;
     snx_queue_rec_t   rec;
 
-    age_ms = now_ms - deliver->sweep_ms;
-
-    if (age_ms >= (deliver->done ? SNX_SWEEP_DONE_MS : SNX_SWEEP_MS)) {
-        snx_deliver_sweep(deliver, now_ms);
-    }
-
+    snx_deliver_housekeeping(deliver, now_ms);
     snx_deliver_passes(deliver, now_ms);
 
     while (snx_transport_room(deliver->transport, SNX_POOL_SENTRY) != 0

@@ -42,7 +42,7 @@
 #define SNX_PASS_BRIEF_N       64      /* records handed back */
 #define SNX_DROP_FULL_PERCENT  50
 #define SNX_SWEEP_MS           1000
-#define SNX_SWEEP_DONE_MS      100     /* when records were done */
+#define SNX_SWEEP_DONE_MS      100     /* a brief one of what is done */
 #define SNX_IDLE_MS            100
 #define SNX_GZIP_FULL_PERCENT  25
 #define SNX_GZIP_MIN           1024    /* smaller envelopes go as they are */
@@ -96,6 +96,7 @@ typedef struct {
     snx_random_t              random;
     snx_gzip_t                gzip;
     uint64_t                  sweep_ms;    /* the last one */
+    uint64_t                  freed_ms;    /* and the last brief one */
     int64_t                   drop_bytes;  /* to make room in this pass */
     unsigned                  stopping:1;
     unsigned                  done:1;      /* records since the last sweep */

@@ -19,6 +19,15 @@
 #define SNX_ENCODE_ENV_MAX      256
 
 
+/* Where a URL's host ends. */
+
+static int
+snx_encode_host_ends(char c)
+{
+    return c == '/' || c == '?' || c == '#' || c == '\0';
+}
+
+
 /*
  * Sentry's own reader refuses the whole event when the URL's host is none,
  * and the host is what the client sent: bytes that no host has become "_".
@@ -43,11 +52,16 @@ snx_encode_url(snx_json_t *j, snx_str_t url)
         return;
     }
 
-    if (strchr("/?#:", *p) != NULL) {
+    if (snx_encode_host_ends(*p) || *p == ':') {
         return;
     }
 
-    for ( /* void */ ; strchr("/?#", *p) == NULL; p++) {
+    for ( /* void */ ; !snx_encode_host_ends(*p); p++) {
+
+        if ((*p >= 'a' && *p <= 'z') || (*p >= '-' && *p <= '9')) {
+            continue;
+        }
+
         if (*p <= ' ' || *p >= 0x7f || strchr("\"%<>@\\^`{|}", *p) != NULL) {
             *p = '_';
         }

@@ -200,9 +200,7 @@ snx_encode_attributes(snx_json_t *j, const snx_fields_t *fields)
     snx_encode_route(j, fields);
     snx_encode_agent(j, fields);
 
-    if (snx_text_rate(snx_fields_str(fields, SNX_F_CLIENT_SAMPLE_RATE),
-                      &rate))
-    {
+    if (snx_fields_rate(fields, &rate)) {
         snx_json_decimal(j, "sentry.sample_rate", (int64_t) (rate * 1e9 + 0.5),
                          SNX_ENCODE_RATE_PLACES);
     }

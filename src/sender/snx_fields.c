@@ -5,6 +5,7 @@
 
 
 #include "snx_fields.h"
+#include "snx_sample.h"
 
 
 /* Which field a fact is, and where it stands. */
@@ -38,6 +39,7 @@ static const snx_fields_fact_t  snx_fields_facts[SNX_FACTS_N] = {
     snx_fact_num(STATUS),
     snx_fact_num(SAMPLED),
     snx_fact_num(SAMPLE_RAND),
+    snx_fact_num(CLIENT_SAMPLE_RATE),
     snx_fact_num(SERVER_PORT),
     snx_fact_num(BODY_SIZE),
     snx_fact_num(RESPONSE_BYTES),
@@ -148,4 +150,21 @@ snx_fields_add_facts(snx_fields_t *fields, snx_str_t facts)
     }
 
     return SNX_OK;
+}
+
+
+int
+snx_fields_rate(const snx_fields_t *fields, double *rate)
+{
+    int64_t  num;
+
+    if (!snx_fields_num(fields, SNX_F_CLIENT_SAMPLE_RATE, &num) || num < 0
+        || num > (int64_t) SNX_SAMPLE_SCALE)
+    {
+        return 0;
+    }
+
+    *rate = (double) num / (double) SNX_SAMPLE_SCALE;
+
+    return 1;
 }

@@ -88,4 +88,8 @@ snx_fields_num(const snx_fields_t *fields, snx_field_id_t id, int64_t *num)
 }
 
 
+/* The same of the rate that decided, 0..1. */
+int snx_fields_rate(const snx_fields_t *fields, double *rate);
+
+
 #endif /* SNX_FIELDS_H_INCLUDED */

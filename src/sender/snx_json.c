@@ -8,7 +8,6 @@
 #include "snx_text.h"
 
 
-#define SNX_JSON_NUM_MAX       20      /* -9223372036854775808 */
 #define SNX_JSON_GROWTH        6       /* a byte may become "\u001f" */
 #define SNX_JSON_STAMP         20      /* time up to its fraction */
 
@@ -211,6 +210,27 @@ snx_json_char(char *p, snx_str_t *s, size_t *left)
 }
 
 
+/* The same for four to seven bytes, which overlap. */
+
+static size_t
+snx_json_short(char *p, const unsigned char *src, size_t n)
+{
+    uint32_t  head, tail;
+
+    memcpy(&head, src, sizeof(head));
+    memcpy(&tail, src + n - sizeof(tail), sizeof(tail));
+
+    if (!snx_json_plain((uint64_t) head << 32 | tail)) {
+        return 0;
+    }
+
+    memcpy(p, &head, sizeof(head));
+    memcpy(p + n - sizeof(tail), &tail, sizeof(tail));
+
+    return n;
+}
+
+
 /*
  * As many of the next n bytes as are copied as they are, eight at a time;
  * the last eight may overlap those before.
@@ -221,6 +241,10 @@ snx_json_run(char *p, const unsigned char *src, size_t n)
 {
     size_t    i;
     uint64_t  w;
+
+    if (n < sizeof(w)) {
+        return n < sizeof(uint32_t) ? 0 : snx_json_short(p, src, n);
+    }
 
     for (i = 0; n - i >= sizeof(w); i += sizeof(w)) {
         memcpy(&w, src + i, sizeof(w));
@@ -375,27 +399,15 @@ snx_json_hex(snx_json_t *j, const char *key, const unsigned char *data,
 }
 
 
-static char *
-snx_json_digits(char *p, int64_t n)
-{
-    snx_text_t  t;
-
-    snx_text_init(&t, p, SNX_JSON_NUM_MAX);
-    snx_text_addn(&t, n);
-
-    return p + t.len;
-}
-
-
 void
 snx_json_num(snx_json_t *j, const char *key, int64_t n)
 {
     char  *p;
 
-    p = snx_json_room(j, key, SNX_JSON_NUM_MAX);
+    p = snx_json_room(j, key, SNX_TEXT_NUM_MAX);
 
     if (p != NULL) {
-        j->pos = snx_json_digits(p, n);
+        j->pos = p + snx_text_num(n, p);
     }
 }
 
@@ -411,7 +423,7 @@ snx_json_decimal(snx_json_t *j, const char *key, int64_t n, int places)
         return;
     }
 
-    p = snx_json_room(j, key, 2 * SNX_JSON_NUM_MAX);
+    p = snx_json_room(j, key, 2 * SNX_TEXT_NUM_MAX);
 
     if (p == NULL) {
         return;
@@ -421,7 +433,7 @@ snx_json_decimal(snx_json_t *j, const char *key, int64_t n, int places)
         unit *= 10;
     }
 
-    p = snx_json_digits(p, n / unit);
+    p += snx_text_num(n / unit, p);
     *p++ = '.';
 
     for (n %= unit, i = places - 1; i >= 0; i--, n /= 10) {

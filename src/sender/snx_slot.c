@@ -249,6 +249,16 @@ snx_slot_network(const snx_transport_conf_t *conf, CURL *easy)
 }
 
 
+/* As an option it is for a proxy's CONNECT alone, see snx_slot_headers(). */
+
+static int
+snx_slot_agent(const snx_transport_conf_t *conf, CURL *easy)
+{
+    return conf->proxy == NULL || conf->user_agent == NULL
+           || snx_slot_text(easy, CURLOPT_USERAGENT, conf->user_agent);
+}
+
+
 /* What is the same for each POST of a handle's life. */
 
 CURL *
@@ -263,9 +273,7 @@ snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf)
     }
 
     if (!snx_slot_network(conf, easy) || !snx_slot_tls(conf, easy)
-        || !snx_slot_text(easy, CURLOPT_USERAGENT,
-                          conf->user_agent == NULL ? SNX_CLIENT
-                                                   : conf->user_agent))
+        || !snx_slot_agent(conf, easy))
     {
         curl_easy_cleanup(easy);
         return NULL;
@@ -285,12 +293,20 @@ snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf)
 }
 
 
+/*
+ * What curl would add by itself is left out, or given as a line of ours: it
+ * prints each byte of a request's head on its own, those of its own options
+ * twice.
+ */
+
 snx_rc_t
-snx_slot_headers(snx_slot_t *slot, const snx_post_t *post)
+snx_slot_headers(snx_slot_t *slot, const snx_transport_conf_t *conf,
+    const snx_post_t *post)
 {
     int                 i;
+    char                agent[SNX_TRANSPORT_VALUE_MAX];
     char                auth[SNX_DSN_MAX + 256];
-    const char         *lines[4];
+    const char         *lines[6];
     struct curl_slist  *list;
 
     curl_slist_free_all(slot->headers);
@@ -299,6 +315,11 @@ snx_slot_headers(snx_slot_t *slot, const snx_post_t *post)
     i = 0;
     lines[i++] = "Content-Type: application/x-sentry-envelope";
     lines[i++] = "Expect:";
+    lines[i++] = "Accept:";
+
+    (void) snprintf(agent, sizeof(agent), "User-Agent: %s",
+                    conf->user_agent == NULL ? SNX_CLIENT : conf->user_agent);
+    lines[i++] = agent;
 
     if (post->gzip) {
         lines[i++] = "Content-Encoding: gzip";
@@ -320,4 +341,27 @@ snx_slot_headers(snx_slot_t *slot, const snx_post_t *post)
     }
 
     return SNX_OK;
+}
+
+
+void
+snx_slot_address(snx_slot_t *slot, const char *url)
+{
+#if (LIBCURL_VERSION_NUM >= 0x073f00)
+    int  parsed;
+
+    if (slot->address == NULL) {
+        slot->address = curl_url();
+    }
+
+    parsed = slot->address != NULL
+             && curl_url_set(slot->address, CURLUPART_URL, url, 0)
+                == CURLUE_OK;
+
+    (void) curl_easy_setopt(slot->easy, CURLOPT_CURLU,
+                            parsed ? slot->address : NULL);
+#else
+    (void) slot;
+    (void) url;
+#endif
 }

@@ -29,6 +29,7 @@ typedef enum {
 typedef struct {
     CURL               *easy;          /* made once, then reused */
     struct curl_slist  *headers;       /* of url, auth and gzip below */
+    CURLU              *address;       /* url taken apart; NULL: not */
     const char         *url;           /* last one posted to; NULL: none */
     const char         *auth;
     unsigned            gzip:1;
@@ -56,7 +57,14 @@ typedef struct {
 CURL *snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf);
 
 /* The headers for a POST, in place of the last ones; SNX_OK or SNX_NOMEM. */
-snx_rc_t snx_slot_headers(snx_slot_t *slot, const snx_post_t *post);
+snx_rc_t snx_slot_headers(snx_slot_t *slot, const snx_transport_conf_t *conf,
+    const snx_post_t *post);
+
+/*
+ * Has curl take url, which is the handle's CURLOPT_URL, apart once, not for
+ * each POST; where it does not do that, it goes by CURLOPT_URL still.
+ */
+void snx_slot_address(snx_slot_t *slot, const char *url);
 
 /* The body of an error that was answered; empty when it is long or none. */
 snx_str_t snx_slot_said(const snx_slot_t *slot);

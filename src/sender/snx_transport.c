@@ -124,6 +124,7 @@ snx_transport_destroy(snx_transport_t *transport)
         }
 
         curl_slist_free_all(slot->headers);
+        curl_url_cleanup(slot->address);
         free(slot->body);
         free(slot->answer);
     }
@@ -182,7 +183,8 @@ snx_transport_body(snx_slot_t *slot, snx_str_t body)
  */
 
 static snx_rc_t
-snx_transport_target(snx_slot_t *slot, const snx_post_t *post)
+snx_transport_target(const snx_transport_t *transport, snx_slot_t *slot,
+    const snx_post_t *post)
 {
     long  wait;
 
@@ -194,7 +196,7 @@ snx_transport_target(snx_slot_t *slot, const snx_post_t *post)
 
     slot->url = NULL;
 
-    if (snx_slot_headers(slot, post) != SNX_OK) {
+    if (snx_slot_headers(slot, &transport->conf, post) != SNX_OK) {
         return SNX_NOMEM;
     }
 
@@ -209,6 +211,8 @@ snx_transport_target(snx_slot_t *slot, const snx_post_t *post)
     {
         return SNX_NOMEM;
     }
+
+    snx_slot_address(slot, post->url);
 
     slot->url = post->url;
     slot->auth = post->auth;
@@ -293,7 +297,7 @@ snx_transport_post(snx_transport_t *transport, snx_pool_t pool,
 
     if (slot->easy == NULL
         || snx_transport_body(slot, post->body) != SNX_OK
-        || snx_transport_target(slot, post) != SNX_OK
+        || snx_transport_target(transport, slot, post) != SNX_OK
         || !snx_transport_launch(transport, slot))
     {
         snx_transport_free(transport, slot);

@@ -90,6 +90,47 @@ event(void)
 }
 
 
+/*
+ * Of the first len bytes of record, with some changed, tries times over: how
+ * many are good fields with an id and still no good JSON.  tree_of is as
+ * event_of().
+ */
+
+static TAP_UNUSED int
+damaged(size_t len, int tries, cJSON *(*tree_of)(size_t len))
+{
+    int       i, bad;
+    cJSON    *tree;
+    uint32_t  lcg;
+
+    static unsigned char  whole[SNX_RECORD_MAX];
+
+    memcpy(whole, record, len);
+
+    bad = 0;
+    lcg = 12345;
+
+    while (tries-- > 0) {
+        memcpy(record, whole, len);
+
+        for (i = 0; i < 4; i++) {
+            lcg = lcg * 1664525 + 1013904223;
+            record[(lcg >> 8) % len] = (unsigned char) (lcg >> 4);
+        }
+
+        if (snx_fields_read(&fields, snx_str(record, len)) == SNX_OK
+            && snx_fields_str(&fields, SNX_F_EVENT_ID).len == 16)
+        {
+            tree = tree_of(len);
+            bad += tree == NULL;
+            cJSON_Delete(tree);
+        }
+    }
+
+    return bad;
+}
+
+
 static TAP_UNUSED void
 is_at(const cJSON *tree, const char *path, const char *expected)
 {

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include "snx_sample.h"
 #include "event_util.h"
 
 
@@ -214,22 +215,22 @@ test_begun(void)
 
     static const struct {
         const char  *what;
-        const char  *rate;
+        double       rate;
         int64_t      random;
         int          parent;
         const char  *baggage;
         const char  *expected;
     } tests[] = {
-        { "a trace begun here", "0.25", 123456, 0, "",
+        { "a trace begun here", 0.25, 123456, 0, "",
           "\"sampled\":\"true\",\"sample_rate\":\"0.25\","
           "\"sample_rand\":\"0.123456\"}" },
-        { "the smallest number", "0.001", 0, 0, "",
+        { "the smallest number", 0.001, 0, 0, "",
           "\"sampled\":\"true\",\"sample_rate\":\"0.001\","
           "\"sample_rand\":\"0.000000\"}" },
-        { "by a caller's traceparent, no rate", NULL, 999999, 1, "",
+        { "by a caller's traceparent, no rate", -1, 999999, 1, "",
           "\"sampled\":\"true\",\"sample_rate\":\"1\","
           "\"sample_rand\":\"0.999999\"}" },
-        { "what was propagated counts more", "0.25", 123456, 0,
+        { "what was propagated counts more", 0.25, 123456, 0,
           "sentry-trace_id=" UTIL_TRACE_HEX ",sentry-public_key=k",
           "{\"trace_id\":\"" UTIL_TRACE_HEX "\",\"public_key\":\"k\"}" }
     };
@@ -246,7 +247,12 @@ test_begun(void)
         snx_rec_str(&w, SNX_F_RELEASE, snx_cstr("r1"));
         snx_rec_str(&w, SNX_F_ENVIRONMENT, snx_cstr("prod"));
         snx_rec_num(&w, SNX_F_SAMPLED, 1);
-        snx_rec_str(&w, SNX_F_CLIENT_SAMPLE_RATE, snx_cstr(tests[i].rate));
+
+        if (tests[i].rate >= 0) {
+            snx_rec_num(&w, SNX_F_CLIENT_SAMPLE_RATE,
+                        snx_sample_scaled(tests[i].rate));
+        }
+
         snx_rec_num(&w, SNX_F_SAMPLE_RAND, tests[i].random);
         snx_rec_str(&w, SNX_F_BAGGAGE, snx_cstr(tests[i].baggage));
 

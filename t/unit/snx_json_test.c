@@ -232,29 +232,36 @@ test_strings(void)
 }
 
 
-/* Each byte at each place of a word of eight, as snx_text_utf8() sees it. */
+/* Each byte at each place of a string, as snx_text_utf8() sees it. */
 
 static void
 test_places(void)
 {
     int             c;
-    size_t          at, n, len, wrong;
+    size_t          i, at, n, len, size, wrong;
     cJSON          *tree;
     unsigned char   in[24], want[80];
 
     wrong = 0;
 
     for (c = 0; c < 256; c++) {
-        for (at = 0; at < sizeof(in); at++) {
+        for (i = 0; i < sizeof(in) * sizeof(in); i++) {
+            at = i / sizeof(in);
+            size = i % sizeof(in) + 1;
+
+            if (at >= size) {
+                continue;
+            }
+
             memset(in, 'x', sizeof(in));
             in[at] = (unsigned char) c;
 
             begin();
-            snx_json_text(&json, "s", snx_str(in, sizeof(in)), 70);
+            snx_json_text(&json, "s", snx_str(in, size), 70);
             len = written().len;
             out[len] = '\0';
 
-            n = snx_text_utf8(snx_str(in, sizeof(in)), want, 70, NULL);
+            n = snx_text_utf8(snx_str(in, size), want, 70, NULL);
             want[n] = '\0';
             tree = cJSON_Parse(out);
             wrong += tree == NULL
@@ -263,7 +270,7 @@ test_places(void)
         }
     }
 
-    is_int(wrong, 0, "each byte at each place of a word");
+    is_int(wrong, 0, "each byte at each place");
 }
 
 

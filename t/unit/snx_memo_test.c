@@ -15,14 +15,16 @@
 static int
 found(const snx_memo_t *memo, uint64_t key, const char *in, const char *want)
 {
-    uint64_t   hash;
-    snx_str_t  out;
+    snx_str_t               out;
+    const snx_memo_slot_t  *slot;
 
-    if (snx_memo_get(memo, key, snx_cstr(in), snx_str(NULL, 0), &out, &hash)
-        != SNX_OK)
-    {
+    slot = snx_memo_get(memo, key, snx_cstr(in), snx_str(NULL, 0));
+
+    if (slot == NULL) {
         return want == NULL;
     }
+
+    out = snx_memo_out(slot);
 
     return want != NULL && out.len == strlen(want)
            && memcmp(out.data, want, out.len) == 0;
@@ -32,24 +34,45 @@ found(const snx_memo_t *memo, uint64_t key, const char *in, const char *want)
 static void
 put(snx_memo_t *memo, uint64_t key, const char *in, const char *out)
 {
-    uint64_t   hash;
-    snx_str_t  was;
+    snx_memo_put(memo, key, snx_cstr(in), snx_str(NULL, 0), snx_cstr(out));
+}
 
-    (void) snx_memo_get(memo, key, snx_cstr(in), snx_str(NULL, 0), &was,
-                        &hash);
-    snx_memo_put(memo, key, snx_cstr(in), snx_str(NULL, 0), snx_cstr(out),
-                 hash);
+
+/* Of strings of len bytes that differ in the one at alone. */
+
+static int
+slots_met(snx_memo_t *memo, int len, int at)
+{
+    int               i, n;
+    char              met[SNX_MEMO_SLOTS_N];
+    unsigned char     in[64];
+    snx_memo_slot_t  *slot;
+
+    n = 0;
+    memset(in, 'x', sizeof(in));
+    memset(met, 0, sizeof(met));
+
+    for (i = 0; i < 256; i++) {
+        in[at] = (unsigned char) i;
+        slot = snx_memo_put(memo, 1, snx_str(in, (size_t) len),
+                            snx_str(NULL, 0), snx_str(NULL, 0));
+
+        n += !met[slot - memo->slots];
+        met[slot - memo->slots] = 1;
+    }
+
+    return n;
 }
 
 
 int
 main(void)
 {
-    int          i, wrong;
+    int          i, at, wrong;
     char         in[SNX_MEMO_TEXT_MAX + 2], out[16];
-    uint64_t     hash;
-    snx_str_t    was;
     snx_memo_t  *memo;
+
+    const snx_memo_slot_t  *slot;
 
     memo = calloc(1, sizeof(snx_memo_t));
     if (memo == NULL) {
@@ -96,15 +119,25 @@ main(void)
 
     is_int(wrong, 0, "of many strings each has its own result or none");
 
-    (void) snx_memo_get(memo, 9, snx_cstr("one"), snx_cstr("two"), &was, &hash);
-    snx_memo_put(memo, 9, snx_cstr("one"), snx_cstr("two"), snx_cstr("1+2"),
-                 hash);
-    ok(snx_memo_get(memo, 9, snx_cstr("one"), snx_cstr("two"), &was, &hash)
-       == SNX_OK && was.len == 3 && memcmp(was.data, "1+2", 3) == 0,
-       "of two strings");
-    ok(snx_memo_get(memo, 9, snx_cstr("onet"), snx_cstr("wo"), &was, &hash)
-       == SNX_DONE, "of two strings, parted elsewhere");
+    snx_memo_put(memo, 9, snx_cstr("one"), snx_cstr("two"),
+                 snx_cstr("1+2"))->mark = 3;
+    slot = snx_memo_get(memo, 9, snx_cstr("one"), snx_cstr("two"));
+    ok(slot != NULL && slot->out_len == 3
+       && memcmp(snx_memo_out(slot).data, "1+2", 3) == 0, "of two strings");
+    is_int(slot->mark, 3, "marked");
+    ok(snx_memo_get(memo, 9, snx_cstr("onet"), snx_cstr("wo")) == NULL,
+       "of two strings, parted elsewhere");
     ok(found(memo, 9, "onetwo", NULL), "of two strings as one");
+
+    wrong = 0;
+
+    for (i = 1; i <= 40; i++) {
+        for (at = 0; at < i; at++) {
+            wrong += slots_met(memo, i, at) < SNX_MEMO_SLOTS_N / 8;
+        }
+    }
+
+    is_int(wrong, 0, "a byte anywhere decides on the slot");
 
     free(memo);
 

@@ -201,6 +201,7 @@ static const util_row_t  paths[] = {
     { "/session/6ba7b810-9dad-11d1-80b4-00c04fd430c8/end",
       "/session/[Filtered]/end" },
     { "/token/verify/8f3a9c1d", "/token/verify/[Filtered]" },
+    { "/token/value2s://9zz.zzz/x", "/token/[Filtered]//[Filtered]/x" },
     { "/password/reset/MTIz/5f2-abc123def",
       "/password/reset/MTIz/[Filtered]" },
     { "/accounts/reset/MTIz/5f2-abc123def/",

@@ -100,7 +100,10 @@ test_delivery(void)
        != NULL, "content type");
     ok(strstr(r->head, "\r\nUser-Agent: ngx_sentry.nginx/0.1.0 "
                        "(nginx 1.22.1)\r\n") != NULL, "user agent");
-    ok(strstr(r->head, "Expect") == NULL, "nothing is expected");
+    ok(strstr(strstr(r->head, "User-Agent") + 1, "User-Agent") == NULL,
+       "told once");
+    ok(strstr(r->head, "Expect") == NULL && strstr(r->head, "Accept") == NULL,
+       "nothing is expected, no kind of answer asked for");
     ok(r->gzip, "compressed");
     ok(strncmp(r->body, "{\"event_id\":\"" "fc6d8c0c43fc4630", 29) == 0,
        "an envelope");

@@ -28,6 +28,7 @@ static void test_reused_pid(void);
 static void test_phases(void);
 static void test_idle(void);
 static void test_hints(void);
+static void test_brief(void);
 static void test_head(void);
 
 static int alive(uint32_t pid, uint64_t start_ticks, void *data);
@@ -42,6 +43,7 @@ main(void)
     test_phases();
     test_idle();
     test_hints();
+    test_brief();
     test_head();
 
     return tap_done();
@@ -315,6 +317,44 @@ test_hints(void)
     (void) snx_queue_sweep(queue, util_all_alive, NULL);
     is_int(snx_queue_fill(queue), 100, "fill is right again");
     is_int(util_drain(queue, 9)->n, 8, "all are there");
+
+    util_queue_free(queue, SEGMENTS);
+}
+
+
+/* Without a question who lives: the dead keep what they have. */
+
+static void
+test_brief(void)
+{
+    uint32_t            i, lost;
+    snx_lane_t          a;
+    snx_queue_t        *queue;
+    snx_queue_rec_t     rec[3];
+    snx_queue_cursor_t  cursor;
+
+    queue = util_queue(SEGMENTS, 7);
+    snx_lane_open(&a, queue, 1, 1);
+    memset(&cursor, 0, sizeof(cursor));
+
+    for (i = 0; i < 3; i++) {
+        (void) util_put(&a, SNX_LANE_ERRORS, 1, i, 104);
+        (void) snx_queue_next(queue, SNX_LANE_ERRORS, &cursor, 9, &rec[i],
+                              &lost);
+    }
+
+    snx_queue_done(&rec[0]);
+    snx_queue_done(&rec[2]);
+
+    is_int(snx_queue_sweep(queue, NULL, NULL), 0, "brief: one is not done");
+    is_int(snx_mark_offset(atomic_load(&a.open[0].segment->head)), 120,
+           "brief: head is before it");
+    is_int(util_drain(queue, 8)->n, 0, "brief: it stays claimed");
+
+    (void) snx_queue_sweep(queue, util_none_alive, NULL);
+    is_str(util_text(util_drain(queue, 8)), "1.1", "which its death ends");
+    is_int(snx_queue_sweep(queue, NULL, NULL), 1, "brief: all is done");
+    is_int(util_used(queue), 0, "brief: and free");
 
     util_queue_free(queue, SEGMENTS);
 }

@@ -298,25 +298,17 @@ sub upstream_flaps {
 
 sub upstream_upgrades {
     my ($port) = @_;
-    my $listener = NginxTest::Upstream::listener($port);
 
-    $SIG{CHLD} = $SIG{PIPE} = 'IGNORE';
+    _each($port, sub {
+        my ($s) = @_;
 
-    while (1) {
-        my $s = $listener->accept() or next;
-
-        next if fork();
-
-        NginxTest::Upstream::_request($s) // POSIX::_exit(0);
         syswrite $s, "HTTP/1.1 101 Switching Protocols\r\n"
             . "Upgrade: websocket\r\nConnection: upgrade\r\n\r\n";
 
         while (sysread $s, my $bytes, 65536) {
             syswrite $s, $bytes or last;
         }
-
-        POSIX::_exit(0);
-    }
+    });
 }
 
 
@@ -324,6 +316,25 @@ sub upstream_upgrades {
 
 sub upstream_trickles {
     my ($port) = @_;
+
+    _each($port, sub {
+        my ($s) = @_;
+
+        sleep(0.05 + rand 0.2);
+        syswrite $s, "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n";
+
+        for (1 .. 10) {
+            syswrite $s, 'abc' or last;
+            sleep(0.02);
+        }
+    });
+}
+
+
+# Answers each request in a process of its own.
+
+sub _each {
+    my ($port, $answer) = @_;
     my $listener = NginxTest::Upstream::listener($port);
 
     $SIG{CHLD} = $SIG{PIPE} = 'IGNORE';
@@ -333,15 +344,7 @@ sub upstream_trickles {
 
         next if fork();
 
-        NginxTest::Upstream::_request($s) // POSIX::_exit(0);
-        sleep(0.05 + rand 0.2);
-        syswrite $s, "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n";
-
-        for (1 .. 10) {
-            syswrite $s, 'abc' or last;
-            sleep(0.02);
-        }
-
+        $answer->($s) if defined NginxTest::Upstream::_request($s);
         POSIX::_exit(0);
     }
 }

@@ -2,15 +2,50 @@ package NginxTest::Trace;
 
 # Copyright (C) ngx_sentry authors
 #
-# Looks at transactions: their spans by kind, as a tree, and what no
-# transaction may have.  Exported by this package.
+# Asks for transactions and looks at them: their spans by kind, as a tree, and
+# what no transaction may have.  Exported by this package.
 
 use warnings;
 use strict;
 
 use Exporter qw/ import /;
+use Test::More;
 
-our @EXPORT = qw/ trace spans_of span_tree span_faults span_ms header_of /;
+use NginxTest::HTTP;
+
+our @EXPORT = qw/ traced trace spans_of span_tree span_faults span_ms
+    header_of $CALLER /;
+
+my $TRACE_ID = '0123456789abcdef0123456789abcdef';
+my $SPAN_ID = 'fedcba9876543210';
+
+our $CALLER = "$TRACE_ID-$SPAN_ID-1";   # the sentry-trace of who calls
+
+
+# The only transaction of a request, which says whose it is: of a path, or of
+# what code does, which returns its path.  $t->{traced} counts them.
+
+sub traced {
+    my ($t, $request, $name) = @_;
+    my ($place) = (ref $request ? $request->() : $request) =~ m{^(/\w+/)};
+
+    http_get($request, headers => { 'sentry-trace' => $CALLER })
+        if !ref $request;
+
+    my $n = ++$t->{traced};
+    my $got = $t->transactions($n);
+    my $tx = $got->[-1];
+    my $root = trace($tx);
+
+    is(scalar @$got, $n, "$name: one transaction");
+    is(span_faults($tx), '', "$name: spans in order");
+    is_deeply([ $tx->{transaction}, $root->{trace_id},
+                $root->{parent_span_id} ],
+              [ "GET $place", $TRACE_ID, $SPAN_ID ], "$name: name and parent");
+    $t->{traced} = @$got;
+
+    return $tx;
+}
 
 
 # contexts.trace
