@@ -444,9 +444,10 @@ void ngx_sentry_conf_names(ngx_sentry_main_conf_t *smcf,
     ngx_str_t *environment, ngx_str_t *release);
 
 void *ngx_sentry_conf_create_main(ngx_conf_t *cf);
-char *ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf);
+SNX_COLD char *ngx_sentry_conf_init_main(ngx_conf_t *cf, void *conf);
 void *ngx_sentry_conf_create_srv(ngx_conf_t *cf);
-char *ngx_sentry_conf_merge_srv(ngx_conf_t *cf, void *parent, void *child);
+SNX_COLD char *ngx_sentry_conf_merge_srv(ngx_conf_t *cf, void *parent,
+    void *child);
 void *ngx_sentry_conf_create_loc(ngx_conf_t *cf);
 SNX_COLD char *ngx_sentry_conf_merge_loc(ngx_conf_t *cf, void *parent,
     void *child);
@@ -464,16 +465,20 @@ ngx_int_t ngx_sentry_env_keep(ngx_conf_t *cf);
 
 /* ngx_sentry_directives.c: setters, what is reported and as what */
 
-char *ngx_sentry_set_dsn(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+SNX_COLD char *ngx_sentry_set_dsn(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_sentry_set_environment(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_sentry_set_release(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_capture(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+SNX_COLD char *ngx_sentry_set_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_values(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_sentry_set_transaction(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_scrub(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+SNX_COLD char *ngx_sentry_set_scrub(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_sentry_set_level(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_sentry_set_request_body(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -508,7 +513,8 @@ ngx_int_t ngx_sentry_spotlight_url(ngx_str_t *value, ngx_str_t *url);
 
 /* ngx_sentry_route.c: sentry_route and what it matches */
 
-char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+SNX_COLD char *ngx_sentry_set_route(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /*
  * Finds event->route, or takes what was found for the trace; NGX_DECLINED
@@ -537,16 +543,16 @@ ngx_uint_t ngx_sentry_route_rates(ngx_conf_t *cf);
 
 /* ngx_sentry_setup.c: what a configuration that reports anything installs */
 
-ngx_int_t ngx_sentry_setup(ngx_conf_t *cf);
-ngx_int_t ngx_sentry_setup_announce(ngx_cycle_t *cycle);
+SNX_COLD ngx_int_t ngx_sentry_setup(ngx_conf_t *cf);
+SNX_COLD ngx_int_t ngx_sentry_setup_announce(ngx_cycle_t *cycle);
 
 
 /* ngx_sentry_process.c: worker start and end, the sender's life */
 
-ngx_int_t ngx_sentry_process_init(ngx_cycle_t *cycle);
-void ngx_sentry_process_exit(ngx_cycle_t *cycle);
-void ngx_sentry_process_master_exit(ngx_cycle_t *cycle);
-void ngx_sentry_process_renew(ngx_cycle_t *cycle);
+SNX_COLD ngx_int_t ngx_sentry_process_init(ngx_cycle_t *cycle);
+SNX_COLD void ngx_sentry_process_exit(ngx_cycle_t *cycle);
+SNX_COLD void ngx_sentry_process_master_exit(ngx_cycle_t *cycle);
+SNX_COLD void ngx_sentry_process_renew(ngx_cycle_t *cycle);
 
 /* This worker's state; NULL where nothing is recorded (helpers, unused). */
 ngx_sentry_worker_t *ngx_sentry_process_worker(void);
