@@ -44,13 +44,29 @@ my $plain = raw($t, "HTTP/1.1 400 What?\r\n\r\n");
 
 my $disk = disk();
 
+my $to_tls = !$t->has_module('http_ssl') ? '' : <<"EOC";
+    location /plain/ { proxy_pass https://127.0.0.1:$plain; }
+    location /name/ {
+        proxy_pass https://127.0.0.1:$secure;
+        proxy_ssl_verify on;
+        proxy_ssl_name wrong.example;
+        proxy_ssl_trusted_certificate $dir/cause.crt;
+    }
+    location /issuer/ {
+        proxy_pass https://127.0.0.1:$secure;
+        proxy_ssl_verify on;
+        proxy_ssl_name right.example;
+        proxy_ssl_trusted_certificate $dir/other.crt;
+    }
+    proxy_ssl_session_reuse off;     # what nginx keeps of it is never freed
+EOC
+
 $t->sentry()->conf(http => <<"EOC", server => <<'EOS', location => <<"EOL");
     limit_req_zone \$server_name zone=req:64k rate=1r/m;
     limit_conn_zone \$server_name zone=conn:64k;
     large_client_header_buffers 2 1k;
     keepalive_requests 2000;
     sentry_capture 5xx;
-    proxy_ssl_session_reuse off;     # what nginx keeps of it is never freed
     upstream none { server 127.0.0.1:$dead down; server 127.0.0.1:$dead2 down; }
     upstream two { server 127.0.0.1:$dead; server 127.0.0.1:$hang backup; }
     upstream mixed { server 127.0.0.1:$app; server 127.0.0.1:$dead backup; }
@@ -82,20 +98,8 @@ EOS
     location /unix/ { proxy_pass http://unix:$dir/nobody.sock; }
     location /unresolved/ { set \$b nowhere.example; proxy_pass http://\$b; }
     location /prefix/ { set \$b nowhere; proxy_pass \$b; }
-    location /plain/ { proxy_pass https://127.0.0.1:$plain; }
     location /tls/ { proxy_pass http://127.0.0.1:$secure; }
-    location /name/ {
-        proxy_pass https://127.0.0.1:$secure;
-        proxy_ssl_verify on;
-        proxy_ssl_name wrong.example;
-        proxy_ssl_trusted_certificate $dir/cause.crt;
-    }
-    location /issuer/ {
-        proxy_pass https://127.0.0.1:$secure;
-        proxy_ssl_verify on;
-        proxy_ssl_name right.example;
-        proxy_ssl_trusted_certificate $dir/other.crt;
-    }
+$to_tls
     location /app/ { proxy_pass http://127.0.0.1:$app; }
     location /half/ { proxy_pass http://127.0.0.1:$half; }
     location /php/ { fastcgi_pass 127.0.0.1:$php; }
@@ -298,6 +302,11 @@ my @full = ([ 'disk full',
 if ($disk eq "$dir/nodisk") {
     diag('no tmpfs can be mounted: no test of a full disk');
     @full = ();
+}
+
+if (!$to_tls) {
+    diag('no http_ssl in nginx: no test of TLS to an upstream');
+    @cases = grep { $_->[3] ne 'UpstreamTLSError' } @cases;
 }
 
 $t->plan(8 * (@cases + @full) + 3)->run();

@@ -33,6 +33,8 @@ write_file('ca.pem', '');
 my @examples = sort glob "$top/examples/*.conf";
 my @quickstart = "$top/examples/quickstart/nginx.conf";
 
+plan(skip_all => "nginx was built $1")
+    if `$nginx -V 2>&1` =~ /(--without-http_\w+)/;
 plan(tests => @examples + @quickstart + 3);
 
 ###############################################################################
