@@ -459,7 +459,7 @@ ngx_sentry_dsn_t *ngx_sentry_conf_dsn(ngx_conf_t *cf, ngx_str_t *dsn,
 
 /* ngx_sentry_env.c: SENTRY_* variables; NGX_ERROR after a logged [emerg] */
 
-ngx_int_t ngx_sentry_env_read(ngx_conf_t *cf, ngx_sentry_env_t *env);
+SNX_COLD ngx_int_t ngx_sentry_env_read(ngx_conf_t *cf, ngx_sentry_env_t *env);
 ngx_int_t ngx_sentry_env_keep(ngx_conf_t *cf);
 
 
@@ -467,44 +467,55 @@ ngx_int_t ngx_sentry_env_keep(ngx_conf_t *cf);
 
 SNX_COLD char *ngx_sentry_set_dsn(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_environment(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_environment(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_release(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_capture(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+SNX_COLD char *ngx_sentry_set_release(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_capture(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 SNX_COLD char *ngx_sentry_set_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 SNX_COLD char *ngx_sentry_set_values(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_transaction(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_transaction(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 SNX_COLD char *ngx_sentry_set_scrub(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_level(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_request_body(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_level(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+SNX_COLD char *ngx_sentry_set_request_body(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_test(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 /* ngx_sentry_details.c: setters, details of an event */
 
-char *ngx_sentry_set_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_context(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+SNX_COLD char *ngx_sentry_set_tag(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_user(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_context(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 /* ngx_sentry_delivery.c: setters, how it is delivered */
 
-char *ngx_sentry_set_server_name(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_server_name(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_compression(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_queue(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_msec(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_spotlight(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_compression(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_proxy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_spotlight(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* "http://localhost:8969/stream" for a true value, the URL, or empty */
@@ -767,7 +778,7 @@ void ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec);
 /* ngx_sentry_baggage.c: the trace's baggage */
 
 /* The constant members of a location's traces. */
-ngx_int_t ngx_sentry_baggage_constants(ngx_conf_t *cf,
+SNX_COLD ngx_int_t ngx_sentry_baggage_constants(ngx_conf_t *cf,
     ngx_sentry_loc_conf_t *conf);
 
 /* Sets trace->baggage and header, once; out of memory they stay empty. */
@@ -794,17 +805,19 @@ ngx_list_part_t *ngx_sentry_propagate_client(ngx_http_request_t *r);
 
 /* ngx_sentry_tracing.c: the directives of traces */
 
-void ngx_sentry_tracing_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
+SNX_COLD void ngx_sentry_tracing_merge(ngx_conf_t *cf,
+    ngx_sentry_loc_conf_t *prev,
     ngx_sentry_loc_conf_t *conf);
 
-char *ngx_sentry_set_traces_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_traces_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_inherit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_sentry_set_traces_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_inherit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_trace_context(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_traces_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_sentry_set_server_timing(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_trace_context(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+SNX_COLD char *ngx_sentry_set_server_timing(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
@@ -901,7 +914,7 @@ double ngx_sentry_capture_rate(ngx_http_request_t *r,
 
 /* ngx_sentry_slow.c: slow requests */
 
-char *ngx_sentry_set_slow_request(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_slow_request(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
@@ -917,7 +930,7 @@ size_t ngx_sentry_slow_value(ngx_sentry_event_t *event, u_char *buf,
 
 /* ngx_sentry_group.c: which events are alike, and how many of them pass */
 
-char *ngx_sentry_set_event_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+SNX_COLD char *ngx_sentry_set_event_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
@@ -949,11 +962,12 @@ ngx_int_t ngx_sentry_notes_setup(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf);
 
 /* Leaves a note of a line; in any process, also in signal handlers. */
-void ngx_sentry_notes_line(ngx_sentry_main_conf_t *smcf, ngx_uint_t level,
+SNX_COLD void ngx_sentry_notes_line(ngx_sentry_main_conf_t *smcf,
+    ngx_uint_t level,
     u_char *buf, size_t len);
 
 /* In the process that sends: events of the notes that were left. */
-void ngx_sentry_notes_drain(ngx_sentry_worker_t *worker,
+SNX_COLD void ngx_sentry_notes_drain(ngx_sentry_worker_t *worker,
     ngx_sentry_main_conf_t *smcf);
 
 

@@ -16,7 +16,7 @@
 
 static ngx_int_t ngx_sentry_conf_location(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
-static ngx_int_t ngx_sentry_conf_constants(ngx_conf_t *cf,
+SNX_COLD static ngx_int_t ngx_sentry_conf_constants(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_sentry_loc_conf_t *conf);
 static void ngx_sentry_conf_capture_default(ngx_sentry_statuses_t *capture);
 static ngx_int_t ngx_sentry_conf_from_env(ngx_conf_t *cf,

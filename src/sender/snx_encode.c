@@ -143,9 +143,12 @@ snx_encode_name(snx_json_t *j, const snx_fields_t *fields)
 }
 
 
+/* Here and in tags, no more than can be configured, whatever the record has. */
+
 static void
 snx_encode_fingerprint(snx_json_t *j, const snx_fields_t *fields)
 {
+    int                 n;
     const snx_field_t  *f;
 
     f = snx_fields_first(fields, SNX_F_FINGERPRINT);
@@ -156,7 +159,10 @@ snx_encode_fingerprint(snx_json_t *j, const snx_fields_t *fields)
 
     snx_json_array(j, "fingerprint");
 
-    for ( /* void */ ; f != NULL; f = snx_fields_next(fields, f)) {
+    for (n = 0;
+         f != NULL && n < SNX_FINGERPRINT_MAX_N;
+         f = snx_fields_next(fields, f), n++)
+    {
         snx_json_str(j, NULL, f->value, SNX_ENCODE_FINGERPRINT_MAX);
     }
 
@@ -193,6 +199,7 @@ snx_encode_tag(snx_json_t *j, snx_str_t value)
 void
 snx_encode_tags(snx_json_t *j, const snx_fields_t *fields)
 {
+    int                 n;
     const snx_field_t  *f;
 
     f = snx_fields_first(fields, SNX_F_TAG);
@@ -203,7 +210,10 @@ snx_encode_tags(snx_json_t *j, const snx_fields_t *fields)
 
     snx_json_object(j, "tags");
 
-    for ( /* void */ ; f != NULL; f = snx_fields_next(fields, f)) {
+    for (n = 0;
+         f != NULL && n < SNX_TAGS_MAX_N;
+         f = snx_fields_next(fields, f), n++)
+    {
 
         if (f->key.len == 0 || snx_encode_repeated(fields, f)) {
             continue;

@@ -190,10 +190,10 @@ check_event(const cJSON *event)
         n++;
     }
 
-    require(n <= SNX_TAGS_MAX_N + 16, "few tags");
+    require(n <= SNX_TAGS_MAX_N, "few tags");
 
     list = cJSON_GetObjectItem(event, "fingerprint");
-    require(cJSON_GetArraySize(list) <= SNX_FINGERPRINT_MAX_N + 2,
+    require(cJSON_GetArraySize(list) <= SNX_FINGERPRINT_MAX_N,
             "a short fingerprint");
 
     list = cJSON_GetObjectItem(cJSON_GetObjectItem(event, "breadcrumbs"),

@@ -155,6 +155,23 @@ test_limits(void)
            "a tag has no line breaks");
 
     cJSON_Delete(tree);
+
+    begin();
+
+    for (i = 0; i < 100; i++) {
+        snprintf(long_text, sizeof(long_text), "t%zu", i);
+        add(SNX_F_FINGERPRINT, long_text);
+        add_pair(SNX_F_TAG, long_text, "v");
+    }
+
+    tree = event();
+
+    is_int(cJSON_GetArraySize(util_at(tree, "fingerprint")),
+           SNX_FINGERPRINT_MAX_N, "a short fingerprint");
+    is_int(cJSON_GetArraySize(util_at(tree, "tags")), SNX_TAGS_MAX_N,
+           "few tags");
+
+    cJSON_Delete(tree);
 }
 
 
