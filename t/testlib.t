@@ -73,7 +73,7 @@ my @cases = (
     }, [ 'all as the protocol says' ] ],
 );
 
-plan(tests => @cases + 5);
+plan(tests => @cases + 6);
 
 for (@cases) {
     my ($what, $code, $expected) = @$_;
@@ -89,6 +89,18 @@ for (@cases) {
 like(child('$t->write_file("nginx.conf", "x;"); $t->stop(); $t->run();'),
      qr/nginx does not run: it ended.*unknown directive "x"/s,
      'an nginx that does not start ends the test');
+
+# a client that goes before it asks leaves nothing behind
+
+like(child(q{
+    my $port = $t->upstream('slow', delay => 0.01);
+    my $children = "/proc/$t->{daemons}[-1]/task/$t->{daemons}[-1]/children";
+
+    IO::Socket::INET->new("127.0.0.1:$port")->close();
+    http_get('/', port => $port);
+    wait_for(sub { $t->read_file($children) eq '' }, 5) and print "GONE\n";
+    kill 'KILL', split ' ', $t->read_file($children);
+}), qr/^GONE/m, 'an upstream without a request');
 
 # a test that dies, one that is killed
 

@@ -56,13 +56,23 @@ sub serve {
             next if fork();
         }
 
-        my $request = _request($s) // next;
+        push @held, $s if _answer($s, $mode, %opt);
 
-        _record($opt{record}, $request) if $opt{record};
-
-        push @held, $s if _perform($s, $mode, %opt);
+        # whether there was a request or not: nobody would end it
         POSIX::_exit(0) if $forks{$mode};
     }
+}
+
+
+# True when the connection is to stay open.
+
+sub _answer {
+    my ($s, $mode, %opt) = @_;
+    my $request = _request($s) // return;
+
+    _record($opt{record}, $request) if $opt{record};
+
+    return _perform($s, $mode, %opt);
 }
 
 
@@ -124,8 +134,6 @@ sub recorded {
     return @requests;
 }
 
-
-# True when the connection is to stay open.
 
 sub _perform {
     my ($s, $mode, %opt) = @_;
