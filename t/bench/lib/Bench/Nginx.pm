@@ -321,6 +321,7 @@ sub _ready {
         sleep 0.05;
     }
 
+    $self->end();
     die "t/bench/run: $self->{name} does not answer\n";
 }
 
