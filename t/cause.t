@@ -200,7 +200,7 @@ my @cases = (
     [ 'closed inside the header', '/header/', 502, 'UpstreamClosed',
       "upstream prematurely closed connection$reading 127.0.0.1:$header" ],
     [ 'invalid header', '/badheader/', 502, 'UpstreamInvalidHeader',
-      $t->nginx_version() < 1020000
+      $t->nginx_version() < 1021001
       ? qr/^upstream sent invalid header while .* 127\.0\.0\.1:$badheader$/
       : qr/^upstream sent invalid header: "X-A.* 127\.0\.0\.1:$badheader$/ ],
     [ 'oversized header', '/big/', 502, 'UpstreamTooBig',
