@@ -806,8 +806,7 @@ ngx_list_part_t *ngx_sentry_propagate_client(ngx_http_request_t *r);
 /* ngx_sentry_tracing.c: the directives of traces */
 
 SNX_COLD void ngx_sentry_tracing_merge(ngx_conf_t *cf,
-    ngx_sentry_loc_conf_t *prev,
-    ngx_sentry_loc_conf_t *conf);
+    ngx_sentry_loc_conf_t *prev, ngx_sentry_loc_conf_t *conf);
 
 SNX_COLD char *ngx_sentry_set_traces_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -963,8 +962,7 @@ ngx_int_t ngx_sentry_notes_setup(ngx_conf_t *cf,
 
 /* Leaves a note of a line; in any process, also in signal handlers. */
 SNX_COLD void ngx_sentry_notes_line(ngx_sentry_main_conf_t *smcf,
-    ngx_uint_t level,
-    u_char *buf, size_t len);
+    ngx_uint_t level, u_char *buf, size_t len);
 
 /* In the process that sends: events of the notes that were left. */
 SNX_COLD void ngx_sentry_notes_drain(ngx_sentry_worker_t *worker,

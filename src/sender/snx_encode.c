@@ -214,7 +214,6 @@ snx_encode_tags(snx_json_t *j, const snx_fields_t *fields)
          f != NULL && n < SNX_TAGS_MAX_N;
          f = snx_fields_next(fields, f), n++)
     {
-
         if (f->key.len == 0 || snx_encode_repeated(fields, f)) {
             continue;
         }
