@@ -21,7 +21,7 @@ use NginxTest::Accounts;
 use NginxTest::Load;
 
 # in flight to one project with HTTP/1.1, see snx_transport.h
-my $INFLIGHT = 4;
+my $INFLIGHT = 16;
 
 my (%killed, @kills);
 

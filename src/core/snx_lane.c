@@ -14,6 +14,10 @@
 #include "snx_segment.h"
 
 
+/* Processes of one start have neighbouring pids: their homes are apart. */
+#define SNX_LANE_SPREAD        61
+
+
 static int snx_lane_enter(snx_lane_open_t *o, uint32_t step);
 static void snx_lane_retire(snx_lane_open_t *o);
 static snx_rc_t snx_lane_claim(snx_lane_t *lane, snx_lane_class_t class);
@@ -38,7 +42,7 @@ snx_lane_open(snx_lane_t *lane, snx_queue_t *queue, uint32_t pid,
 
     lane->queue = queue;
     lane->pid = pid & SNX_PID_MASK;
-    lane->hint = (n == 0) ? 0 : lane->pid % n;
+    lane->home = (n == 0) ? 0 : lane->pid * SNX_LANE_SPREAD % n;
 
     snx_queue_disown(queue, lane->pid);
 
@@ -142,18 +146,21 @@ snx_lane_claim(snx_lane_t *lane, snx_lane_class_t class)
         return SNX_FULL;
     }
 
-    /* from the hint on and around; its own word twice */
+    /*
+     * From home on and around, its own word twice.  Not from where the last
+     * one was: what was freed a moment ago is in memory and in caches, the
+     * rest of a queue that is hardly used need not be.
+     */
 
     for (k = 0; k <= words; k++) {
-        word = (lane->hint / 64 + k) % words;
+        word = (lane->home / 64 + k) % words;
         bits = ~atomic_load_explicit(&queue->used[word], memory_order_relaxed);
-        bits &= (k == 0) ? UINT64_MAX << lane->hint % 64 : UINT64_MAX;
+        bits &= (k == 0) ? UINT64_MAX << lane->home % 64 : UINT64_MAX;
 
         for (/* void */; bits != 0; bits &= bits - 1) {
             i = (uint32_t) (word * 64) + (uint32_t) __builtin_ctzll(bits);
 
             if (i < n && snx_lane_take(lane, class, i)) {
-                lane->hint = i;
                 return SNX_OK;
             }
         }

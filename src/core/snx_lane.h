@@ -105,7 +105,7 @@ typedef struct {
     snx_queue_t      *queue;
     snx_lane_open_t   open[SNX_LANES_N];
     uint32_t          pid;
-    uint32_t          hint;        /* where to look for a free segment */
+    uint32_t          home;        /* the first segment to look at */
 } snx_lane_t;
 
 

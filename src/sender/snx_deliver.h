@@ -15,12 +15,13 @@
  *   each SNX_PASS_FULL_MS while the queue fills up,
  *   at once when a project that backed off is reachable again,
  *
- * but not before SNX_PASS_REST times the time that looking through took: a
- * long queue of a dead project costs a few percent of one CPU at most.  When
- * a delivery of a busy project ends, a brief pass begins at once where its
- * first record was handed back, and ends after SNX_PASS_BRIEF_N more: so it
- * is served at full speed, with a long queue behind and idle projects beside
- * it.  When no project can take anything, nothing is looked at.
+ * but not before SNX_PASS_REST times the time that was spent on records that
+ * cannot be sent: a long queue of a dead project costs a few percent of one
+ * CPU at most.  When a delivery of a busy project ends, a brief pass begins at
+ * once where its first record was handed back, and ends after SNX_PASS_BRIEF_N
+ * more: so it is served at full speed, with a long queue behind and idle
+ * projects beside it.  When no project can take anything, nothing is looked
+ * at.
  */
 
 
@@ -58,7 +59,7 @@ typedef struct {
     snx_queue_cursor_t   mark;         /* first one of a busy project */
     uint64_t             next_ms;      /* when the next one begins */
     uint64_t             full_ms;      /* when the next one that is not brief */
-    uint64_t             spent_ns;     /* in the queue */
+    uint64_t             spent_ns;     /* on what could not be sent */
     uint32_t             picked;
     uint32_t             held;         /* since a brief one began */
     unsigned             active:1;
@@ -66,6 +67,7 @@ typedef struct {
     unsigned             marked:1;     /* mark is valid */
     unsigned             again:1;      /* a busy project became free */
     unsigned             reached:1;    /* one is reachable again */
+    unsigned             looked:1;     /* at what could not be sent */
 } snx_pass_t;
 
 

@@ -28,6 +28,7 @@ snx_dest_create(snx_project_t *project, snx_mailbox_t *box, uint64_t now_ms)
     dest->project = project;
     dest->box = box;
     dest->reported_ms = now_ms;
+    dest->width = SNX_DEST_WIDTH_MIN;
 
     if (snx_dsn_parse(&dest->dsn, snx_str(project->dsn, project->dsn_len),
                       &why)
@@ -58,7 +59,7 @@ snx_dest_ready(const snx_dest_t *dest, uint64_t now_ms)
     uint32_t  max;
 
     if (dest->down_ms == 0) {
-        max = dest->http2 ? SNX_TRANSPORT_SENTRY_N : SNX_TRANSPORT_HOST_N;
+        max = dest->http2 ? SNX_TRANSPORT_SENTRY_N : dest->width;
 
         return dest->inflight < max ? SNX_OK : SNX_FULL;
     }
@@ -237,6 +238,37 @@ snx_dest_limits(snx_dest_t *dest, const snx_answer_t *answer,
 
 
 void
+snx_dest_want(snx_dest_t *dest)
+{
+    dest->wanted = 1;
+}
+
+
+/* An envelope was taken. */
+
+static void
+snx_dest_widen(snx_dest_t *dest, uint64_t now_ms)
+{
+    dest->taken++;
+
+    if (dest->wanted) {
+        dest->wanted = 0;
+        dest->wanted_ms = now_ms;
+
+        if (dest->taken >= dest->width * SNX_DEST_WIDTH_ROUNDS
+            && dest->width < SNX_DEST_WIDTH_MAX)
+        {
+            dest->width++;
+            dest->taken = 0;
+        }
+
+    } else if (now_ms - dest->wanted_ms > SNX_DEST_WIDTH_MS) {
+        dest->width = SNX_DEST_WIDTH_MIN;
+    }
+}
+
+
+void
 snx_dest_answered(snx_dest_t *dest, const snx_answer_t *answer,
     const snx_queue_t *queue, uint64_t now_ms, int64_t now_us)
 {
@@ -250,8 +282,11 @@ snx_dest_answered(snx_dest_t *dest, const snx_answer_t *answer,
 
     if (answer->status >= 200 && answer->status < 300) {
         dest->refused = 0;
+        snx_dest_widen(dest, now_ms);
         return;
     }
+
+    dest->width = SNX_DEST_WIDTH_MIN;
 
     snx_dest_refused(dest, answer, now_us);
 }
@@ -269,6 +304,7 @@ snx_dest_failed(snx_dest_t *dest, const snx_answer_t *answer, int probe,
                       snx_cstr(error));
 
     dest->tried = dest->stopping;
+    dest->width = SNX_DEST_WIDTH_MIN;
 
     if (dest->down_ms != 0 && !probe) {
         return;

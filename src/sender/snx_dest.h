@@ -10,6 +10,11 @@
  * unreachable: then exactly one probe at a time is sent, after 1 s, doubling
  * to 60 s, and any answer to anything makes it reachable again.  Failures of
  * what was in flight besides the probe change nothing.
+ *
+ * Its width is how many may be in flight with HTTP/1.1, a connection each.  A
+ * few errors must not open many: so it grows by one when a few times as many
+ * were taken and others wait, and one that refuses or does not answer is not
+ * given more.  With HTTP/2 they share one connection.
  */
 
 
@@ -26,6 +31,10 @@
 
 #define SNX_DEST_BACKOFF_MIN_MS    1000
 #define SNX_DEST_BACKOFF_MAX_MS    60000
+#define SNX_DEST_WIDTH_MIN         4
+#define SNX_DEST_WIDTH_MAX         SNX_TRANSPORT_HOST_N
+#define SNX_DEST_WIDTH_ROUNDS      4       /* before it grows by one */
+#define SNX_DEST_WIDTH_MS          10000   /* kept without need */
 
 
 typedef struct {
@@ -36,6 +45,9 @@ typedef struct {
     uint64_t         next_try_ms;
     uint32_t         backoff_ms;
     uint32_t         inflight;
+    uint32_t         width;            /* of it, with HTTP/1.1 */
+    uint32_t         taken;            /* since the width grew */
+    uint64_t         wanted_ms;        /* when more was last wanted */
     uint32_t         refused;          /* status last told of */
     uint32_t         limited;          /* bits of categories told of */
     uint64_t         reported_ms;      /* last client report */
@@ -45,6 +57,7 @@ typedef struct {
     unsigned         stopping:1;       /* nginx ends: one last try */
     unsigned         tried:1;          /* and that was it */
     unsigned         starved:1;        /* passed over, it was busy */
+    unsigned         wanted:1;         /* more would have been sent */
     unsigned         reporting:1;      /* a client report is in flight */
     unsigned         mute:1;           /* and there will be no other one */
     char             url[SNX_DSN_MAX + 64];
@@ -58,6 +71,9 @@ snx_dest_t *snx_dest_create(snx_project_t *project, snx_mailbox_t *box,
 
 /* SNX_OK: send; SNX_AGAIN: backing off; SNX_FULL: busy. */
 snx_rc_t snx_dest_ready(const snx_dest_t *dest, uint64_t now_ms);
+
+/* More could be sent if it were not busy. */
+void snx_dest_want(snx_dest_t *dest);
 
 /* nginx ends: a destination that is backing off gets one last try. */
 void snx_dest_stop(snx_dest_t *dest);

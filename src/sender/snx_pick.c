@@ -165,6 +165,7 @@ snx_pick_hold(snx_deliver_t *deliver, const snx_queue_rec_t *rec,
 
     if (why == SNX_FULL) {
         dest->starved = 1;
+        snx_dest_want(dest);
     }
 
     snx_queue_release(rec, 0);
@@ -313,6 +314,8 @@ snx_pick_pass(snx_deliver_t *deliver, snx_lane_class_t class,
             return 1;
         }
 
+        pass->looked = 1;
+
         if (rc != SNX_FULL) {
             continue;
         }
@@ -343,9 +346,13 @@ snx_pick_class(snx_deliver_t *deliver, snx_lane_class_t class,
         return SNX_DONE;
     }
 
+    pass->looked = 0;
     begun_ns = snx_pick_clock_ns();
     found = snx_pick_pass(deliver, class, rec, dest, now_ms);
-    pass->spent_ns += snx_pick_clock_ns() - begun_ns;
+
+    if (pass->looked || !found) {
+        pass->spent_ns += snx_pick_clock_ns() - begun_ns;
+    }
 
     if (found) {
         pass->picked++;
@@ -358,11 +365,33 @@ snx_pick_class(snx_deliver_t *deliver, snx_lane_class_t class,
 }
 
 
+/* All are busy, or cannot be reached, before the passes came to an end. */
+
+static void
+snx_pick_wanted(const snx_deliver_t *deliver)
+{
+    uint32_t  i;
+
+    if (!deliver->passes[SNX_LANE_ERRORS].active
+        && !deliver->passes[SNX_LANE_BULK].active)
+    {
+        return;
+    }
+
+    for (i = 0; i < SNX_DSNS_MAX_N; i++) {
+        if (deliver->dests[i] != NULL && deliver->dests[i]->inflight != 0) {
+            snx_dest_want(deliver->dests[i]);
+        }
+    }
+}
+
+
 snx_rc_t
 snx_deliver_pick(snx_deliver_t *deliver, snx_queue_rec_t *rec,
     snx_dest_t **dest, uint64_t now_ms)
 {
     if (snx_deliver_blocked(deliver, now_ms)) {
+        snx_pick_wanted(deliver);
         return SNX_DONE;
     }
 

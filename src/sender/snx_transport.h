@@ -19,9 +19,9 @@
 
 
 /* In flight at most, for each pool; connections per host with HTTP/1.1. */
-#define SNX_TRANSPORT_SENTRY_N     16
+#define SNX_TRANSPORT_SENTRY_N     32
 #define SNX_TRANSPORT_SPOTLIGHT_N  4
-#define SNX_TRANSPORT_HOST_N       4
+#define SNX_TRANSPORT_HOST_N       16
 
 #define SNX_TRANSPORT_CONNECT_MS   5000
 #define SNX_TRANSPORT_BODY_MAX     262144  /* of an answer */

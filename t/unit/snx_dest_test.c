@@ -12,6 +12,7 @@
 
 
 static void test_share(void);
+static void test_width(void);
 static void test_backoff(void);
 static void test_probe(void);
 static void test_stop(void);
@@ -41,6 +42,7 @@ main(void)
     snx_random_seed(&noise, "0123456789abcdef0123456789abcdef");
 
     test_share();
+    test_width();
     test_backoff();
     test_probe();
     test_stop();
@@ -124,18 +126,90 @@ test_share(void)
     }
 
     is_int(snx_dest_ready(dest, 1000), SNX_FULL, "busy");
-    is_int(i, SNX_TRANSPORT_HOST_N, "connections of HTTP/1.1");
+    is_int(i, SNX_DEST_WIDTH_MIN, "connections of HTTP/1.1");
 
     snx_dest_returned(dest, 0);
     answer.status = 200;
     answer.http2 = 1;
     snx_dest_answered(dest, &answer, queue, 1000, 0);
 
-    for (i = 3; snx_dest_ready(dest, 1000) == SNX_OK; i++) {
+    i = SNX_DEST_WIDTH_MIN - 1;
+
+    for (/* void */; snx_dest_ready(dest, 1000) == SNX_OK; i++) {
         (void) snx_dest_sent(dest);
     }
 
     is_int(i, SNX_TRANSPORT_SENTRY_N, "streams of HTTP/2");
+    end();
+}
+
+
+/* How many it takes at once now. */
+
+static int
+width(void)
+{
+    int  i, n;
+
+    for (n = 0; snx_dest_ready(dest, 1000) == SNX_OK; n++) {
+        (void) snx_dest_sent(dest);
+    }
+
+    for (i = 0; i < n; i++) {
+        snx_dest_returned(dest, 0);
+    }
+
+    return n;
+}
+
+
+static void
+taken(int n, int wanted, uint64_t now_ms)
+{
+    while (n-- > 0) {
+
+        if (wanted) {
+            snx_dest_want(dest);
+        }
+
+        answer_at(now_ms, 200);
+    }
+}
+
+
+static void
+test_width(void)
+{
+    begin();
+    answer.http2 = 0;
+
+    taken(100, 0, 1000);
+    is_int(width(), SNX_DEST_WIDTH_MIN, "what it can do is enough");
+
+    taken(1, 1, 1000);
+    is_int(width(), SNX_DEST_WIDTH_MIN + 1, "more is wanted: one more");
+
+    taken((SNX_DEST_WIDTH_MIN + 1) * SNX_DEST_WIDTH_ROUNDS - 1, 1, 1000);
+    is_int(width(), SNX_DEST_WIDTH_MIN + 1, "and then some rounds of these");
+    taken(1, 1, 1000);
+    is_int(width(), SNX_DEST_WIDTH_MIN + 2, "have to be taken");
+
+    taken(1000, 1, 2000);
+    is_int(width(), SNX_DEST_WIDTH_MAX, "to so many");
+
+    taken(1, 0, 2000 + SNX_DEST_WIDTH_MS);
+    is_int(width(), SNX_DEST_WIDTH_MAX, "a pause changes nothing");
+    taken(1, 0, 2001 + SNX_DEST_WIDTH_MS);
+    is_int(width(), SNX_DEST_WIDTH_MIN, "a long one does");
+
+    taken(1000, 1, 20000);
+    answer_at(20000, 503);
+    is_int(width(), SNX_DEST_WIDTH_MIN, "so does a refusal");
+
+    taken(1000, 1, 20000);
+    fail_at(20000);
+    answer_at(30000, 200);
+    is_int(width(), SNX_DEST_WIDTH_MIN, "and no answer");
     end();
 }
 

@@ -20,6 +20,7 @@ static void test_bulk(void);
 static void test_many_producers(void);
 static void test_namesake(void);
 static void test_close(void);
+static void test_reuse(void);
 
 
 int
@@ -33,6 +34,7 @@ main(void)
     test_many_producers();
     test_namesake();
     test_close();
+    test_reuse();
 
     return tap_done();
 }
@@ -300,7 +302,7 @@ test_many_producers(void)
                              i, 100)
                     != SNX_OK);
 
-        if (i % 8 == 7) {
+        if (i % 20 == 19) {
             got += util_drain(queue, 99)->n;
             (void) snx_queue_sweep(queue, util_all_alive, NULL);
         }
@@ -382,4 +384,44 @@ test_close(void)
     ok(util_all_free(queue), "all is given back");
 
     util_queue_free(queue, SEGMENTS);
+}
+
+
+/* What is drained at once stays in the same memory, however much it is. */
+
+static void
+test_reuse(void)
+{
+    uint32_t      i, n, epochs[64];
+    snx_lane_t    lanes[2];
+    snx_queue_t  *queue;
+
+    queue = util_queue(64, 7);
+
+    for (i = 0; i < 64; i++) {
+        epochs[i] = snx_epoch(atomic_load(&snx_queue_segment(queue, i)
+                                          ->state));
+    }
+
+    snx_lane_open(&lanes[0], queue, 1000, 1);
+    snx_lane_open(&lanes[1], queue, 1001, 1);
+
+    for (i = 0; i < 1000; i++) {
+        (void) util_put(&lanes[i % 2], SNX_LANE_BULK, 1, i, 8000);
+
+        if (i % 20 == 19) {
+            (void) util_drain(queue, 9);
+            (void) snx_queue_sweep(queue, util_all_alive, NULL);
+        }
+    }
+
+    for (i = 0, n = 0; i < 64; i++) {
+        n += snx_epoch(atomic_load(&snx_queue_segment(queue, i)->state))
+             != epochs[i];
+    }
+
+    ok(n >= 2 && n <= 10, "1000 records of 8 KB in %u segments of 64", n);
+    ok(lanes[0].home != lanes[1].home, "neighbours have homes of their own");
+
+    util_queue_free(queue, 64);
 }

@@ -182,6 +182,7 @@ test_edge(void)
 
     queue = snx_queue_init(mem, len, 1);
     snx_lane_open(&lane, queue, 7, 1);
+    lane.home = 7;
 
     (void) util_put(&lane, SNX_LANE_ERRORS, 1, 1, SNX_SEGMENT_DATA / 2 - 16);
     (void) util_put(&lane, SNX_LANE_ERRORS, 1, 2, SNX_SEGMENT_DATA / 2 - 16);
