@@ -45,7 +45,7 @@
 #define SNX_SWEEP_MS           1000
 #define SNX_SWEEP_DONE_MS      100     /* a brief one of what is done */
 #define SNX_IDLE_MS            100
-#define SNX_GZIP_FULL_PERCENT  25
+#define SNX_GZIP_FULL_PERCENT  10
 #define SNX_GZIP_MIN           1024    /* smaller envelopes go as they are */
 
 #define SNX_BODY_MAX                                                          \
