@@ -621,6 +621,9 @@ ngx_sentry_trace_t *ngx_sentry_room_trace(ngx_sentry_ctx_t *ctx);
  */
 void *ngx_sentry_room_alloc(ngx_http_request_t *r, size_t size);
 
+/* Lets pool, that of the context's request, have what is left of its room. */
+void ngx_sentry_room_lend(ngx_sentry_ctx_t *ctx, ngx_pool_t *pool);
+
 
 /* ngx_sentry_trail.c: the way of a request through nginx */
 

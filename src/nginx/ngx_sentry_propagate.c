@@ -147,6 +147,7 @@ ngx_sentry_propagate_inject(ngx_http_request_t *r,
     } else if (r == r->main) {
         trace->injected = 1;
         trace->propagated = 1;
+        ngx_sentry_room_lend(ngx_sentry_trail_ctx(r, 0), r->pool);
     }
 }
 
