@@ -86,7 +86,7 @@ ngx_sentry_room_take(ngx_pool_t *pool)
     room->block.d.next = NULL;
     room->block.d.failed = 0;
 
-    ngx_memzero(&room->ctx, offsetof(ngx_sentry_ctx_t, lines));
+    ngx_memzero(&room->ctx, offsetof(ngx_sentry_ctx_t, verdict.status));
     room->ctx.room = room;
 
     return &room->ctx;
@@ -120,25 +120,23 @@ ngx_sentry_room_free(void *data)
 
 
 ngx_sentry_trace_t *
-ngx_sentry_room_trace(ngx_sentry_ctx_t *ctx)
+ngx_sentry_room_trace(ngx_sentry_room_t *room)
 {
-    ngx_memzero(&ctx->room->trace, sizeof(ngx_sentry_trace_t));
+    ngx_memzero(&room->trace, offsetof(ngx_sentry_trace_t, trace_id));
+    room->trace.room = room;
 
-    return &ctx->room->trace;
+    return &room->trace;
 }
 
 
 void *
-ngx_sentry_room_alloc(ngx_http_request_t *r, size_t size)
+ngx_sentry_room_alloc(ngx_sentry_room_t *room, ngx_pool_t *pool, size_t size)
 {
-    u_char            *p;
-    ngx_pool_data_t   *d;
-    ngx_sentry_ctx_t  *ctx;
+    u_char           *p;
+    ngx_pool_data_t  *d;
 
-    ctx = ngx_sentry_trail_ctx(r->main, 0);
-
-    if (ctx) {
-        d = &ctx->room->block.d;
+    if (room) {
+        d = &room->block.d;
         p = ngx_align_ptr(d->last, 8);
 
         if (p <= d->end && size <= (size_t) (d->end - p)) {
@@ -147,17 +145,14 @@ ngx_sentry_room_alloc(ngx_http_request_t *r, size_t size)
         }
     }
 
-    return ngx_palloc(r->pool, size);
+    return ngx_palloc(pool, size);
 }
 
 
 void
-ngx_sentry_room_lend(ngx_sentry_ctx_t *ctx, ngx_pool_t *pool)
+ngx_sentry_room_lend(ngx_sentry_room_t *room, ngx_pool_t *pool)
 {
-    ngx_pool_t         *last;
-    ngx_sentry_room_t  *room;
-
-    room = ctx->room;
+    ngx_pool_t  *last;
 
     if (room->pool) {
         return;
