@@ -139,7 +139,7 @@ mkdir $t->testdir() . '/ssi';
 $t->write_file('ssi/page.html', 'A<!--#include virtual="/http/i1" -->B'
                . '<!--#include virtual="/http/i2" -->C');
 
-$t->plan(126)->run();
+$t->plan(129)->run();
 
 
 # new traces, all kinds
@@ -335,6 +335,27 @@ my %headers = map { ref $_ ? (lc $_->[0] => $_->[1]) : () }
           keys %{$event->{request}{headers}};
 
 is($headers{'sentry-trace'}, "$TRACE-$SPAN-1", 'event: the client\'s header');
+
+
+# the room that is kept for requests is in part nginx's: headers of all sizes,
+# beside a request that is not over
+
+my $slow = http_start("POST /on/slow HTTP/1.0\r\nHost: localhost\r\nX-Long: "
+                      . 'a' x 3000 . "\r\nContent-Length: 4\r\n\r\n12");
+my @wrong = grep {
+    my $seen = echo_parse(get('/on/long', 'X-Long: ' . 'b' x $_));
+
+    "@{$seen->{'x-long'} || []}" ne 'b' x $_
+        || "@{$seen->{'sentry-trace'} || []}" !~ /^\w{32}-\w{16}-1$/
+} map { 1 + 397 * $_ } 0 .. 30;
+
+is("@wrong", '', 'headers of all sizes');
+
+syswrite $slow, '34';
+$seen = echo_parse(http_end($slow));
+
+is("@{$seen->{'x-long'}}", 'a' x 3000, 'beside another request');
+told($seen, 'beside another request');
 
 
 # With headers, several of a name.

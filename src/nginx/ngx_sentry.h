@@ -221,6 +221,7 @@ typedef struct {
     unsigned                   remember:1;     /* passes are of use */
     unsigned                   dropped:1;      /* status or test location */
     unsigned                   traces:1;       /* requests may be sampled */
+    unsigned                   untraced:1;     /* reports, but never those */
     unsigned                   may_miss:1;     /* a constant rate below 1 */
     unsigned                   hide_agent:1;   /* by sentry_scrub */
     unsigned                   capture_set:1;
@@ -275,19 +276,12 @@ struct ngx_sentry_sub_s {
  * variable needs it, else in the log phase.
  */
 
+typedef struct ngx_sentry_room_s  ngx_sentry_room_t;
+
 typedef struct {
-    unsigned char              trace_id[16];
-    unsigned char              span_id[8];          /* our transaction's */
-    unsigned char              upstream_span_id[8]; /* the app's parent */
     unsigned char              parent_span_id[8];   /* the caller's */
-    double                     rate;       /* that decided, -1 none did */
-    uint32_t                   random;     /* sample_rand, millionths */
-    snx_sample_why_t           why;        /* what decided */
     ngx_sentry_route_t        *route;      /* NULL none matched */
     const snx_memo_slot_t     *line;       /* while there is no put */
-    uint64_t                   line_puts;  /* as of then */
-    signed char                sampled;    /* 1, 0, -1 no decision */
-    signed char                flag;       /* as told the upstream */
     unsigned                   continued:1;   /* parent_span_id is set */
     unsigned                   frozen:1;   /* the caller's baggage is kept */
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
@@ -295,16 +289,28 @@ typedef struct {
     unsigned                   routed:1;   /* route was looked for */
 
     /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
-    ngx_sentry_loc_conf_t     *conf;       /* that decided */
-    ngx_str_t                  baggage;    /* ours, as propagated */
-    ngx_str_t                  header;     /* others' and ours */
-    u_char                    *digits;     /* of trace_id, in baggage; NULL */
-    ngx_list_part_t            client;     /* the headers as they came */
-    ngx_sentry_sub_t          *subs;
-    ngx_uint_t                 nsubs;
     unsigned                   built:1;    /* baggage and header are set */
     unsigned                   replaced:1; /* client is set */
     unsigned                   injected:1; /* the main request's headers */
+    ngx_str_t                  baggage;    /* ours, as propagated */
+    ngx_str_t                  header;     /* others' and ours */
+    u_char                    *digits;     /* of trace_id, in baggage; NULL */
+    ngx_sentry_sub_t          *subs;
+    ngx_uint_t                 nsubs;
+
+    /* from here on not zeroed in a room: what is always set, or by a bit */
+    unsigned char              trace_id[16];
+    unsigned char              span_id[8];          /* our transaction's */
+    unsigned char              upstream_span_id[8]; /* the app's parent */
+    double                     rate;       /* that decided, -1 none did */
+    uint32_t                   random;     /* sample_rand, millionths */
+    snx_sample_why_t           why;        /* what decided */
+    signed char                sampled;    /* 1, 0, -1 no decision */
+    signed char                flag;       /* as told the upstream */
+    uint64_t                   line_puts;  /* as of when line was set */
+    ngx_sentry_loc_conf_t     *conf;       /* that decided */
+    ngx_sentry_room_t         *room;       /* it is in, or is a copy from */
+    ngx_list_part_t            client;     /* the headers as they came */
 } ngx_sentry_trace_t;
 
 
@@ -327,12 +333,12 @@ typedef struct {
  */
 
 typedef struct {
+    unsigned                   decided:1;  /* the others are set */
+    unsigned                   passed:1;
     ngx_uint_t                 status;     /* that it was decided for */
     uint64_t                   group;      /* of the gate */
     uint64_t                   held;       /* told with this event */
     unsigned char              event_id[16];
-    unsigned                   decided:1;
-    unsigned                   passed:1;
 } ngx_sentry_verdict_t;
 
 
@@ -394,18 +400,16 @@ typedef struct {
  * the locations the request came through, and what nginx logged.
  */
 
-typedef struct ngx_sentry_room_s  ngx_sentry_room_t;
-
 typedef struct {
     ngx_uint_t                 npasses;
     ngx_sentry_pass_t         *passes;     /* of PASSES_MAX_N */
     void                     **line_conf;  /* as of the last line */
-    ngx_sentry_draw_t          draw;
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
-    ngx_sentry_verdict_t       verdict;
     ngx_sentry_spans_t        *spans;      /* NULL: nothing noted */
-    ngx_sentry_room_t         *room;       /* what it is part of */
     ngx_uint_t                 nlines;
+    ngx_sentry_verdict_t       verdict;    /* its bits are zeroed, no more */
+    ngx_sentry_draw_t          draw;
+    ngx_sentry_room_t         *room;       /* what it is part of */
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
 
@@ -612,14 +616,18 @@ void ngx_sentry_pressure_check(snx_shm_t *shm);
 /* An empty context and room beside it, for as long as pool; or NULL. */
 ngx_sentry_ctx_t *ngx_sentry_room_take(ngx_pool_t *pool);
 
-/* The context's own trace, zeroed. */
-ngx_sentry_trace_t *ngx_sentry_room_trace(ngx_sentry_ctx_t *ctx);
+/* The room's own trace, empty. */
+ngx_sentry_trace_t *ngx_sentry_room_trace(ngx_sentry_room_t *room);
 
 /*
- * size bytes, aligned to 8, for as long as the pool of r: beside the context
- * of its main request while there is room, else in the pool.  NULL: no memory.
+ * size bytes, aligned to 8, for as long as pool, that of the request: of room,
+ * which may be NULL, while there is some, else of the pool.  NULL: no memory.
  */
-void *ngx_sentry_room_alloc(ngx_http_request_t *r, size_t size);
+void *ngx_sentry_room_alloc(ngx_sentry_room_t *room, ngx_pool_t *pool,
+    size_t size);
+
+/* Lets pool, that of its request, have what is left of the room; once. */
+void ngx_sentry_room_lend(ngx_sentry_room_t *room, ngx_pool_t *pool);
 
 
 /* ngx_sentry_trail.c: the way of a request through nginx */
@@ -670,34 +678,30 @@ ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
 static ngx_inline void
 ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
 {
-    ngx_sentry_ctx_t           *ctx;
     ngx_http_variable_value_t  *slot;
-
-    ctx = ngx_sentry_trail_ctx(r, 0);
-
-    if (ctx) {
-        ctx->draw = *draw;
-        return;
-    }
 
     slot = ngx_sentry_trail_slot(r);
 
-    if (slot) {
-        slot->escape = 1;
-        slot->not_found = draw->missed;
-        slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
-        slot->data = (u_char *) draw->conf;
+    if (slot == NULL) {
+        return;
     }
+
+    if (slot->data && !slot->escape) {
+        ((ngx_sentry_ctx_t *) slot->data)->draw = *draw;
+        return;
+    }
+
+    slot->escape = 1;
+    slot->not_found = draw->missed;
+    slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
+    slot->data = (u_char *) draw->conf;
 }
 
 
 static ngx_inline void
-ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+ngx_sentry_trail_drawn(ngx_http_variable_value_t *slot,
+    ngx_sentry_draw_t *draw)
 {
-    ngx_http_variable_value_t  *slot;
-
-    slot = ngx_sentry_trail_slot(r);
-
     if (slot == NULL || slot->data == NULL) {
         draw->conf = NULL;
 
@@ -766,7 +770,19 @@ ngx_sentry_trace_keep(ngx_http_request_t *r)
  * Whether it is known without a trace that r, a main request, is not sampled:
  * its own rate decides and the draw missed it.  Cheap: this is most requests.
  */
-ngx_uint_t ngx_sentry_trace_missed(ngx_http_request_t *r);
+
+ngx_uint_t ngx_sentry_trace_draw(ngx_http_request_t *r);
+
+static ngx_inline ngx_uint_t
+ngx_sentry_trace_missed(ngx_http_request_t *r)
+{
+    ngx_sentry_draw_t  draw;
+
+    ngx_sentry_trail_drawn(ngx_sentry_trail_slot(r), &draw);
+
+    return draw.conf ? draw.missed : ngx_sentry_trace_draw(r);
+}
+
 
 /* A copy of it, of random ids where it could not be kept. */
 void ngx_sentry_trace_of(ngx_http_request_t *r, ngx_sentry_trace_t *trace);
@@ -785,6 +801,10 @@ SNX_COLD ngx_int_t ngx_sentry_baggage_constants(ngx_conf_t *cf,
 void ngx_sentry_baggage_build(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
 
+/* The same where that is to be done; came: the client may have sent some. */
+void ngx_sentry_baggage_make(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace, ngx_uint_t came);
+
 
 /* ngx_sentry_propagate.c: what goes to the upstream */
 
@@ -799,8 +819,53 @@ unsigned char *ngx_sentry_propagate_span_id(ngx_http_request_t *r,
 ngx_sentry_sub_t *ngx_sentry_propagate_sub(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
 
+/* Headers of ours; in masks the bits of these numbers. */
+
+#define NGX_SENTRY_TRACE             0
+#define NGX_SENTRY_BAGGAGE           1
+#define NGX_SENTRY_TRACEPARENT       2
+
+ngx_uint_t ngx_sentry_propagate_scan(ngx_list_part_t *part);
+
+/* Those in a list.  Most requests have none whose name is as long. */
+
+static ngx_inline ngx_uint_t
+ngx_sentry_propagate_came(ngx_list_part_t *part)
+{
+    ngx_list_part_t  *first;
+    ngx_table_elt_t  *h, *last;
+
+    static const ngx_uint_t  lengths = 1 << (sizeof("baggage") - 1)
+                                       | 1 << (sizeof("traceparent") - 1)
+                                       | 1 << (sizeof("sentry-trace") - 1);
+
+    for (first = part; part; part = part->next) {
+        h = part->elts;
+        last = h + part->nelts;
+
+        for ( /* void */ ; h != last; h++) {
+            if (h->key.len < sizeof("sentry-trace")
+                && (lengths >> h->key.len & 1))
+            {
+                return ngx_sentry_propagate_scan(first);
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 /* The client's headers, without what was put in their place. */
+
 ngx_list_part_t *ngx_sentry_propagate_client(ngx_http_request_t *r);
+
+static ngx_inline ngx_list_part_t *
+ngx_sentry_trace_client(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
+{
+    return trace->replaced ? &trace->client
+                           : &r->main->headers_in.headers.part;
+}
 
 
 /* ngx_sentry_tracing.c: the directives of traces */

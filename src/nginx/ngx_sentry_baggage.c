@@ -14,13 +14,14 @@
 
 static ngx_int_t ngx_sentry_baggage_heads(ngx_conf_t *cf,
     ngx_sentry_loc_conf_t *conf);
+static ngx_int_t ngx_sentry_baggage_compose(ngx_http_request_t *r,
+    ngx_sentry_trace_t *trace);
 static ngx_int_t ngx_sentry_baggage_begin(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
 static void ngx_sentry_baggage_head(ngx_sentry_trace_t *trace,
     snx_baggage_t *b);
 static ngx_int_t ngx_sentry_baggage_join(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
-static ngx_uint_t ngx_sentry_baggage_came(ngx_http_request_t *r);
 static void ngx_sentry_baggage_continue(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace, snx_baggage_t *b);
 static void ngx_sentry_baggage_incoming(ngx_http_request_t *r,
@@ -110,36 +111,52 @@ void
 ngx_sentry_baggage_build(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace)
 {
-    u_char         ours[SNX_BAGGAGE_MAX];
-    snx_baggage_t  b;
+    ngx_uint_t  came;
 
-    if (trace->built) {
-        return;
+    if (!trace->built) {
+        came = ngx_sentry_propagate_came(ngx_sentry_trace_client(r, trace));
+
+        ngx_sentry_baggage_make(r, trace, came & 1 << NGX_SENTRY_BAGGAGE);
     }
+}
 
-    if (trace->frozen || ngx_sentry_baggage_begin(r, trace) != NGX_OK) {
 
-        snx_baggage_init(&b, ours, sizeof(ours));
-
-        if (trace->frozen) {
-            ngx_sentry_baggage_continue(r, trace, &b);
-
-        } else {
-            ngx_sentry_baggage_head(trace, &b);
-        }
-
-        if (ngx_sentry_baggage_copy(r->pool, &b, &trace->baggage) != NGX_OK) {
-            return;
-        }
+void
+ngx_sentry_baggage_make(ngx_http_request_t *r, ngx_sentry_trace_t *trace,
+    ngx_uint_t came)
+{
+    if ((trace->frozen || ngx_sentry_baggage_begin(r, trace) != NGX_OK)
+        && ngx_sentry_baggage_compose(r, trace) != NGX_OK)
+    {
+        return;
     }
 
     trace->header = trace->baggage;
 
-    if (!ngx_sentry_baggage_came(r)
-        || ngx_sentry_baggage_join(r, trace) == NGX_OK)
-    {
+    if (!came || ngx_sentry_baggage_join(r, trace) == NGX_OK) {
         trace->built = 1;
     }
+}
+
+
+/* Member by member. */
+
+static ngx_int_t
+ngx_sentry_baggage_compose(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
+{
+    u_char         ours[SNX_BAGGAGE_MAX];
+    snx_baggage_t  b;
+
+    snx_baggage_init(&b, ours, sizeof(ours));
+
+    if (trace->frozen) {
+        ngx_sentry_baggage_continue(r, trace, &b);
+
+    } else {
+        ngx_sentry_baggage_head(trace, &b);
+    }
+
+    return ngx_sentry_baggage_copy(r->pool, &b, &trace->baggage);
 }
 
 
@@ -166,7 +183,7 @@ ngx_sentry_baggage_begin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
         return NGX_DECLINED;
     }
 
-    p = ngx_sentry_room_alloc(r, head->len);
+    p = ngx_sentry_room_alloc(trace->room, r->pool, head->len);
     if (p == NULL) {
         return NGX_DECLINED;
     }
@@ -207,29 +224,6 @@ ngx_sentry_baggage_join(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
     (void) snx_baggage_add(&b, ngx_sentry_str(&trace->baggage));
 
     return ngx_sentry_baggage_copy(r->pool, &b, &trace->header);
-}
-
-
-static ngx_uint_t
-ngx_sentry_baggage_came(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = ngx_sentry_propagate_client(r);
-
-    for ( /* void */ ; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len == 7 && ngx_sentry_is_header(&h[i], "baggage")) {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
 }
 
 

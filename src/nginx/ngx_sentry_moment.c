@@ -111,7 +111,8 @@ ngx_sentry_moment_spans(ngx_http_request_t *r)
     }
 
     if (ctx->spans == NULL) {
-        ctx->spans = ngx_sentry_room_alloc(r, sizeof(ngx_sentry_spans_t));
+        ctx->spans = ngx_sentry_room_alloc(ctx->room, r->pool,
+                                           sizeof(ngx_sentry_spans_t));
 
         if (ctx->spans == NULL) {
             return NULL;

@@ -23,10 +23,6 @@
 
 #define NGX_SENTRY_HEADERS_N         3
 
-#define NGX_SENTRY_TRACE             0     /* indices, and bits in masks */
-#define NGX_SENTRY_BAGGAGE           1
-#define NGX_SENTRY_TRACEPARENT       2
-
 
 /* Headers that go, a part of a list as they are, and what they tell. */
 
@@ -42,11 +38,11 @@ static void ngx_sentry_propagate_inject(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
 static ngx_sentry_headers_t *ngx_sentry_propagate_headers(
     ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
-    ngx_sentry_trace_t *trace);
+    ngx_sentry_trace_t *trace, unsigned char *id);
 static void ngx_sentry_propagate_header(ngx_sentry_headers_t *headers,
     ngx_uint_t i, u_char *data, size_t len);
 static void ngx_sentry_propagate_restore(ngx_http_request_t *r);
-static ngx_int_t ngx_sentry_propagate_add(ngx_http_request_t *r,
+static void ngx_sentry_propagate_add(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers);
 static ngx_int_t ngx_sentry_propagate_replace(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace, ngx_sentry_headers_t *headers,
@@ -116,6 +112,7 @@ static void
 ngx_sentry_propagate_inject(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf)
 {
+    ngx_uint_t             came;
     ngx_sentry_sub_t      *sub;
     ngx_sentry_trace_t    *trace;
     ngx_sentry_headers_t  *headers;
@@ -131,12 +128,32 @@ ngx_sentry_propagate_inject(ngx_http_request_t *r,
         return;
     }
 
-    headers = ngx_sentry_propagate_headers(r, conf, trace);
+    came = ngx_sentry_propagate_came(&r->headers_in.headers.part);
 
-    if (headers == NULL
-        || (ngx_sentry_propagate_add(r, trace, headers) != NGX_OK
-            && ngx_sentry_propagate_replace(r, trace, headers, NULL)
-               != NGX_OK))
+    if (!trace->built && r == r->main && !trace->replaced) {
+        ngx_sentry_baggage_make(r, trace, came & 1 << NGX_SENTRY_BAGGAGE);
+
+    } else {
+        ngx_sentry_baggage_build(r, trace);
+    }
+
+    headers = ngx_sentry_propagate_headers(r, conf, trace,
+                                           sub ? sub->upstream_span_id
+                                               : trace->upstream_span_id);
+    if (headers == NULL) {
+        return;
+    }
+
+    /*
+     * The usual case: nothing goes away, and all headers are in the list's
+     * first part, which r has to itself.
+     */
+
+    if (!(came & headers->mask) && r->headers_in.headers.part.next == NULL) {
+        ngx_sentry_propagate_add(r, trace, headers);
+
+    } else if (ngx_sentry_propagate_replace(r, trace, headers, NULL)
+               != NGX_OK)
     {
         return;
     }
@@ -147,23 +164,22 @@ ngx_sentry_propagate_inject(ngx_http_request_t *r,
     } else if (r == r->main) {
         trace->injected = 1;
         trace->propagated = 1;
+        ngx_sentry_room_lend(trace->room, r->pool);
     }
 }
 
 
-/* NULL: out of memory. */
+/* Of a span and the baggage; NULL: out of memory. */
 
 static ngx_sentry_headers_t *
 ngx_sentry_propagate_headers(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace)
+    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace, unsigned char *id)
 {
     u_char                *p;
-    unsigned char         *id;
     ngx_sentry_headers_t  *headers;
 
-    ngx_sentry_baggage_build(r, trace);
-
-    headers = ngx_sentry_room_alloc(r, sizeof(ngx_sentry_headers_t));
+    headers = ngx_sentry_room_alloc(trace->room, r->pool,
+                                    sizeof(ngx_sentry_headers_t));
 
     if (headers == NULL || !trace->built) {
         return NULL;
@@ -175,7 +191,6 @@ ngx_sentry_propagate_headers(ngx_http_request_t *r,
     headers->mask = 1 << NGX_SENTRY_TRACE | 1 << NGX_SENTRY_BAGGAGE;
 
     p = headers->text;
-    id = ngx_sentry_propagate_span_id(r, trace);
 
     if (trace->digits) {
         ngx_memcpy(p, trace->digits, 32);
@@ -263,41 +278,21 @@ ngx_sentry_propagate_restore(ngx_http_request_t *r)
 }
 
 
-/*
- * The usual case, NGX_DECLINED in others: nothing goes away, and all headers
- * are in the list's first part, which r has to itself.  What they are in stays
- * as it is, and ours are one more part.
- */
+/* What they are in stays as it is, and ours are one more part. */
 
-static ngx_int_t
+static void
 ngx_sentry_propagate_add(ngx_http_request_t *r, ngx_sentry_trace_t *trace,
     ngx_sentry_headers_t *headers)
 {
-    ngx_uint_t        i;
-    ngx_list_t       *list;
-    ngx_table_elt_t  *h;
+    ngx_list_t  *list;
 
     list = &r->headers_in.headers;
-
-    if (list->part.next || headers->part.nelts == 0) {
-        return NGX_DECLINED;
-    }
-
-    h = list->part.elts;
-
-    for (i = 0; i < list->part.nelts; i++) {
-        if (ngx_sentry_propagate_bit(&h[i]) & headers->mask) {
-            return NGX_DECLINED;
-        }
-    }
 
     ngx_sentry_propagate_remember(r, trace);
 
     list->part.next = &headers->part;
     list->last = &headers->part;
     list->nalloc = headers->part.nelts;
-
-    return NGX_OK;
 }
 
 
@@ -414,6 +409,27 @@ ngx_sentry_propagate_bit(ngx_table_elt_t *h)
 }
 
 
+ngx_uint_t
+ngx_sentry_propagate_scan(ngx_list_part_t *part)
+{
+    ngx_uint_t        came;
+    ngx_table_elt_t  *h, *last;
+
+    came = 0;
+
+    for ( /* void */ ; part; part = part->next) {
+        h = part->elts;
+        last = h + part->nelts;
+
+        for ( /* void */ ; h != last; h++) {
+            came |= ngx_sentry_propagate_bit(h);
+        }
+    }
+
+    return came;
+}
+
+
 ngx_list_part_t *
 ngx_sentry_propagate_client(ngx_http_request_t *r)
 {
@@ -421,8 +437,8 @@ ngx_sentry_propagate_client(ngx_http_request_t *r)
 
     ctx = ngx_sentry_trail_ctx(r->main, 0);
 
-    return (ctx && ctx->trace && ctx->trace->replaced)
-           ? &ctx->trace->client : &r->main->headers_in.headers.part;
+    return (ctx && ctx->trace) ? ngx_sentry_trace_client(r, ctx->trace)
+                               : &r->main->headers_in.headers.part;
 }
 
 

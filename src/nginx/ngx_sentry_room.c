@@ -4,12 +4,16 @@
  *
  * Memory for what is kept of a request.
  *
- * DESIGN.  nginx's own need fills most of the 4 KB of a request's pool.  With
- * ours it would take another block from malloc(), which costs more than all
- * else that is done for a proxied request.  So the context, its trace and
- * what the upstream is told are in a room of ours, which the worker uses
- * again.  A pool of the request tells when it is over, by a cleanup that is
- * part of the room.
+ * DESIGN.  nginx's own need fills most of the 4 KB blocks of a request's
+ * pool.  With ours it would take another block from malloc(), which costs
+ * more than all else that is done for a proxied request.  So the context, its
+ * trace and what the upstream is told are in a room of ours, which the worker
+ * uses again.  A pool of the request tells when it is over, by a cleanup that
+ * is part of the room.
+ *
+ * Proxied headers are copied into the pool by nginx.  So the pool of a proxied
+ * request gets what is left of the room as one more block: nginx then takes
+ * fewer of its own.  The cleanup takes it out before nginx frees its blocks.
  *
  * nginx reads the cleanup's next after its handler: a room that is given back
  * may be taken again by then, but never freed; another free one may.
@@ -19,7 +23,9 @@
 #include "ngx_sentry.h"
 
 
-#define NGX_SENTRY_ROOM_SIZE     1024      /* beside context and trace */
+/* beside context and trace: 1 KB for us, the rest for nginx */
+
+#define NGX_SENTRY_ROOM_SIZE     3072
 
 /* of a worker, at most; few where a checker is to see what is used too late */
 
@@ -33,14 +39,16 @@
 struct ngx_sentry_room_s {
     ngx_pool_cleanup_t         cleanup;
     ngx_sentry_room_t         *next;       /* free */
-    u_char                    *pos;
+    ngx_pool_t                *pool;       /* that block is lent to, or NULL */
     ngx_sentry_ctx_t           ctx;
     ngx_sentry_trace_t         trace;
+    ngx_pool_t                 block;      /* of data; only its d is used */
     _Alignas(8) u_char         data[NGX_SENTRY_ROOM_SIZE];
 };
 
 
 static void ngx_sentry_room_free(void *data);
+static void ngx_sentry_room_unlend(ngx_sentry_room_t *room);
 
 
 static ngx_sentry_room_t  *ngx_sentry_rooms;
@@ -71,9 +79,14 @@ ngx_sentry_room_take(ngx_pool_t *pool)
     room->cleanup.next = pool->cleanup;
     pool->cleanup = &room->cleanup;
 
-    room->pos = room->data;
+    room->pool = NULL;
 
-    ngx_memzero(&room->ctx, offsetof(ngx_sentry_ctx_t, lines));
+    room->block.d.last = room->data;
+    room->block.d.end = room->data + NGX_SENTRY_ROOM_SIZE;
+    room->block.d.next = NULL;
+    room->block.d.failed = 0;
+
+    ngx_memzero(&room->ctx, offsetof(ngx_sentry_ctx_t, verdict.status));
     room->ctx.room = room;
 
     return &room->ctx;
@@ -86,6 +99,10 @@ ngx_sentry_room_free(void *data)
     ngx_sentry_room_t *room = data;
 
     ngx_sentry_room_t  *other;
+
+    if (room->pool) {
+        ngx_sentry_room_unlend(room);
+    }
 
     other = ngx_sentry_rooms;
 
@@ -103,32 +120,65 @@ ngx_sentry_room_free(void *data)
 
 
 ngx_sentry_trace_t *
-ngx_sentry_room_trace(ngx_sentry_ctx_t *ctx)
+ngx_sentry_room_trace(ngx_sentry_room_t *room)
 {
-    ngx_memzero(&ctx->room->trace, sizeof(ngx_sentry_trace_t));
+    ngx_memzero(&room->trace, offsetof(ngx_sentry_trace_t, trace_id));
+    room->trace.room = room;
 
-    return &ctx->room->trace;
+    return &room->trace;
 }
 
 
 void *
-ngx_sentry_room_alloc(ngx_http_request_t *r, size_t size)
+ngx_sentry_room_alloc(ngx_sentry_room_t *room, ngx_pool_t *pool, size_t size)
 {
-    u_char             *p;
-    ngx_sentry_ctx_t   *ctx;
-    ngx_sentry_room_t  *room;
+    u_char           *p;
+    ngx_pool_data_t  *d;
 
-    ctx = ngx_sentry_trail_ctx(r->main, 0);
+    if (room) {
+        d = &room->block.d;
+        p = ngx_align_ptr(d->last, 8);
 
-    if (ctx) {
-        room = ctx->room;
-        p = room->pos;
-
-        if (size <= (size_t) (room->data + NGX_SENTRY_ROOM_SIZE - p)) {
-            room->pos = ngx_align_ptr(p + size, 8);
+        if (p <= d->end && size <= (size_t) (d->end - p)) {
+            d->last = p + size;
             return p;
         }
     }
 
-    return ngx_palloc(r->pool, size);
+    return ngx_palloc(pool, size);
+}
+
+
+void
+ngx_sentry_room_lend(ngx_sentry_room_t *room, ngx_pool_t *pool)
+{
+    ngx_pool_t  *last;
+
+    if (room->pool) {
+        return;
+    }
+
+    for (last = pool; last->d.next; last = last->d.next) { /* void */ }
+
+    last->d.next = &room->block;
+    room->pool = pool;
+}
+
+
+static void
+ngx_sentry_room_unlend(ngx_sentry_room_t *room)
+{
+    ngx_pool_t  *p;
+
+    for (p = room->pool; p; p = p->d.next) {
+
+        if (p->d.next == &room->block) {
+            p->d.next = room->block.d.next;
+            break;
+        }
+    }
+
+    /* it may have been this block */
+
+    room->pool->current = room->pool;
 }

@@ -12,6 +12,7 @@
 
 
 static ngx_int_t ngx_sentry_setup_traces(ngx_conf_t *cf);
+static ngx_uint_t ngx_sentry_setup_limits(ngx_conf_t *cf);
 static ngx_int_t ngx_sentry_setup_handler(ngx_conf_t *cf, ngx_uint_t phase,
     ngx_http_handler_pt handler);
 static ngx_int_t ngx_sentry_setup_zone(ngx_conf_t *cf,
@@ -91,8 +92,44 @@ ngx_sentry_setup_traces(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_sentry_setup_handler(cf, NGX_HTTP_ACCESS_PHASE,
-                                    ngx_sentry_moment_access);
+    return ngx_sentry_setup_limits(cf)
+           ? ngx_sentry_setup_handler(cf, NGX_HTTP_ACCESS_PHASE,
+                                      ngx_sentry_moment_access)
+           : NGX_OK;
+}
+
+
+/* Whether limit_req may delay requests: there is a zone of it. */
+
+static ngx_uint_t
+ngx_sentry_setup_limits(ngx_conf_t *cf)
+{
+    ngx_uint_t        i;
+    ngx_module_t     *module;
+    ngx_shm_zone_t   *zone;
+    ngx_list_part_t  *part;
+
+    module = NULL;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        if (ngx_strcmp(cf->cycle->modules[i]->name,
+                       "ngx_http_limit_req_module") == 0)
+        {
+            module = cf->cycle->modules[i];
+        }
+    }
+
+    for (part = &cf->cycle->shared_memory.part; part; part = part->next) {
+        zone = part->elts;
+
+        for (i = 0; module && i < part->nelts; i++) {
+            if (zone[i].tag == module) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

@@ -36,12 +36,12 @@ typedef struct {
 
 
 static void ngx_sentry_trace_make(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
+    ngx_sentry_loc_conf_t *conf, ngx_sentry_draw_t *draw,
+    ngx_sentry_trace_t *trace);
 static ngx_uint_t ngx_sentry_trace_continue(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
 static uint32_t ngx_sentry_trace_random(ngx_sentry_worker_t *worker);
 static ngx_inline ngx_uint_t ngx_sentry_trace_called(ngx_http_request_t *r);
-static ngx_uint_t ngx_sentry_trace_is_caller(ngx_table_elt_t *h);
 static void ngx_sentry_trace_caller(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_caller_t *caller);
 static void ngx_sentry_trace_caller_baggage(ngx_http_request_t *r,
@@ -51,7 +51,7 @@ static void ngx_sentry_trace_member(ngx_sentry_loc_conf_t *conf,
 static ngx_int_t ngx_sentry_trace_trusts(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
 static void ngx_sentry_trace_decide(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
+    ngx_sentry_loc_conf_t *conf, ngx_uint_t own, ngx_sentry_trace_t *trace);
 static double ngx_sentry_trace_rate(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
 
@@ -72,9 +72,10 @@ ngx_sentry_trace_begin(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
         }
     }
 
-    trace = ngx_sentry_room_trace(ctx);
+    trace = ngx_sentry_room_trace(ctx->room);
 
-    ngx_sentry_trace_make(r, ngx_sentry_trail_place(r, ctx), trace);
+    ngx_sentry_trace_make(r, ngx_sentry_trail_place(r, ctx), &ctx->draw,
+                          trace);
 
     ctx->trace = trace;
 
@@ -86,6 +87,7 @@ void
 ngx_sentry_trace_of(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
 {
     ngx_sentry_ctx_t    *ctx;
+    ngx_sentry_draw_t    draw;
     ngx_sentry_trace_t  *kept;
 
     kept = ngx_sentry_trace_keep(r);
@@ -98,32 +100,27 @@ ngx_sentry_trace_of(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
     ngx_memzero(trace, sizeof(ngx_sentry_trace_t));
 
     ctx = ngx_sentry_trail_ctx(r->main, 0);
+    ngx_sentry_trail_drawn(ngx_sentry_trail_slot(r), &draw);
 
     ngx_sentry_trace_make(r->main, ngx_sentry_trail_place(r->main, ctx),
-                          trace);
+                          &draw, trace);
 }
 
 
 static void
 ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
-    ngx_sentry_trace_t *trace)
+    ngx_sentry_draw_t *draw, ngx_sentry_trace_t *trace)
 {
-    ngx_sentry_draw_t     draw;
     ngx_sentry_worker_t  *worker;
 
-    ngx_sentry_trail_drawn(r, &draw);
-
-    if (draw.conf) {
-        conf = draw.conf;
-
-    } else {
-        draw.random = NGX_SENTRY_NOT_DRAWN;
+    if (draw->conf) {
+        conf = draw->conf;
     }
 
     trace->conf = conf;
     trace->flag = -1;
 
-    if (draw.conf || !(conf->trace_context & NGX_SENTRY_EXTRACT)
+    if (draw->conf || !(conf->trace_context & NGX_SENTRY_EXTRACT)
         || !ngx_sentry_trace_called(r)
         || !ngx_sentry_trace_continue(r, conf, trace))
     {
@@ -132,11 +129,11 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
         /* trace_id, span_id and upstream_span_id */
 
         ngx_sentry_process_id(worker, trace->trace_id, 16 + 8 + 8);
-        trace->random = (draw.random == NGX_SENTRY_NOT_DRAWN)
-                        ? ngx_sentry_trace_random(worker) : draw.random;
+        trace->random = (draw->conf && draw->random != NGX_SENTRY_NOT_DRAWN)
+                        ? draw->random : ngx_sentry_trace_random(worker);
     }
 
-    ngx_sentry_trace_decide(r, conf, trace);
+    ngx_sentry_trace_decide(r, conf, draw->conf != NULL, trace);
 }
 
 
@@ -196,19 +193,13 @@ ngx_sentry_trace_random(ngx_sentry_worker_t *worker)
 
 
 ngx_uint_t
-ngx_sentry_trace_missed(ngx_http_request_t *r)
+ngx_sentry_trace_draw(ngx_http_request_t *r)
 {
     double                  rate;
     ngx_sentry_ctx_t       *ctx;
     ngx_sentry_draw_t       draw;
     ngx_sentry_worker_t    *worker;
     ngx_sentry_loc_conf_t  *conf;
-
-    ngx_sentry_trail_drawn(r, &draw);
-
-    if (draw.conf) {
-        return draw.missed;
-    }
 
     ctx = ngx_sentry_trail_ctx(r, 0);
     conf = ngx_sentry_trail_place(r, ctx);
@@ -245,36 +236,13 @@ ngx_sentry_trace_missed(ngx_http_request_t *r)
 }
 
 
-/* Whether there is a header to be read by ngx_sentry_trace_caller(). */
+/* Whether there may be a header to be read by ngx_sentry_trace_caller(). */
 
 static ngx_inline ngx_uint_t
 ngx_sentry_trace_called(ngx_http_request_t *r)
 {
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *last;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-        last = h + part->nelts;
-
-        for ( /* void */ ; h != last; h++) {
-            if ((h->key.len == 11 || h->key.len == 12)
-                && ngx_sentry_trace_is_caller(h))
-            {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
-}
-
-
-static ngx_uint_t
-ngx_sentry_trace_is_caller(ngx_table_elt_t *h)
-{
-    return ngx_sentry_is_header(h, "sentry-trace")
-           || ngx_sentry_is_header(h, "traceparent");
+    return ngx_sentry_propagate_came(&r->headers_in.headers.part)
+           & (1 << NGX_SENTRY_TRACE | 1 << NGX_SENTRY_TRACEPARENT);
 }
 
 
@@ -436,20 +404,33 @@ ngx_sentry_trace_trusts(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 }
 
 
+/* own: the location's rate decides, a constant, and there are no rules. */
+
 static void
 ngx_sentry_trace_decide(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
-    ngx_sentry_trace_t *trace)
+    ngx_uint_t own, ngx_sentry_trace_t *trace)
 {
     double                   rate;
     ngx_int_t                rc;
     snx_sample_t             sample;
     ngx_sentry_main_conf_t  *smcf;
 
+    if (conf->untraced) {
+        trace->rate = -1;
+        trace->sampled = -1;
+        trace->why = SNX_SAMPLE_OFF;
+        return;
+    }
+
     rc = NGX_OK;
     smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
     rate = -1;
 
-    if (!smcf->env.tracing_disabled) {
+    if (own) {
+        trace->routed = 1;
+        rate = conf->traces_sample_rate.value;
+
+    } else if (!smcf->env.tracing_disabled) {
         rc = conf->dropped ? NGX_DECLINED
                            : ngx_sentry_route_traces(r, trace);
 

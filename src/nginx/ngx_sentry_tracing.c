@@ -242,6 +242,7 @@ ngx_sentry_tracing_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
                    && (conf->traces_sample_rate.complex != NULL
                        || conf->traces_sample_rate.value >= 0
                        || ngx_sentry_route_rates(cf));
+    conf->untraced = !conf->traces;
     smcf->traces |= conf->traces;
 
     sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_sentry_module);

@@ -118,7 +118,7 @@ ngx_sentry_trail_make(ngx_http_request_t *r)
         return NULL;
     }
 
-    ngx_sentry_trail_drawn(r, &ctx->draw);
+    ngx_sentry_trail_drawn(slot, &ctx->draw);
 
     slot->escape = 0;
     slot->data = (u_char *) ctx;
