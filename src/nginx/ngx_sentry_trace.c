@@ -72,7 +72,10 @@ ngx_sentry_trace_begin(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
         }
     }
 
-    trace = ngx_sentry_room_trace(ctx->room);
+    trace = &ctx->own;
+
+    ngx_memzero(trace, offsetof(ngx_sentry_trace_t, trace_id));
+    trace->room = ctx->room;
 
     ngx_sentry_trace_make(r, ngx_sentry_trail_place(r, ctx), &ctx->draw,
                           trace);
@@ -193,7 +196,7 @@ ngx_sentry_trace_random(ngx_sentry_worker_t *worker)
 
 
 ngx_uint_t
-ngx_sentry_trace_draw(ngx_http_request_t *r)
+ngx_sentry_trace_draw(ngx_http_request_t *r, ngx_http_variable_value_t *slot)
 {
     double                  rate;
     ngx_sentry_ctx_t       *ctx;
@@ -201,7 +204,9 @@ ngx_sentry_trace_draw(ngx_http_request_t *r)
     ngx_sentry_worker_t    *worker;
     ngx_sentry_loc_conf_t  *conf;
 
-    ctx = ngx_sentry_trail_ctx(r, 0);
+    /* without a draw there is a context or nothing */
+
+    ctx = (ngx_sentry_ctx_t *) slot->data;
     conf = ngx_sentry_trail_place(r, ctx);
 
     if (!conf->may_miss || (ctx && ctx->trace)
@@ -230,7 +235,7 @@ ngx_sentry_trace_draw(ngx_http_request_t *r)
         draw.missed = (double) draw.random >= rate * SNX_SAMPLE_RAND_N;
     }
 
-    ngx_sentry_trail_draw(r, &draw);
+    ngx_sentry_trail_keep(slot, &draw);
 
     return draw.missed;
 }
