@@ -302,6 +302,7 @@ typedef struct {
     unsigned char              trace_id[16];
     unsigned char              span_id[8];          /* our transaction's */
     unsigned char              upstream_span_id[8]; /* the app's parent */
+    uint64_t                   bits;       /* as random, for random */
     double                     rate;       /* that decided, -1 none did */
     uint32_t                   random;     /* sample_rand, millionths */
     snx_sample_why_t           why;        /* what decided */
