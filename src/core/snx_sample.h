@@ -66,6 +66,15 @@ void snx_sample_decide(snx_sample_t *sample, double rate, int caller,
  */
 uint32_t snx_sample_random(double unit, double rate, int flag);
 
+/* The same of 64 random bits when the caller told neither. */
+
+static inline uint32_t
+snx_sample_bits(uint64_t bits)
+{
+    return (uint32_t) ((bits >> 32) * SNX_SAMPLE_RAND_N >> 32);
+}
+
+
 /* "0.123456", cut after six digits: 1 and *random, or 0. */
 int snx_sample_read(snx_str_t text, uint32_t *random);
 

@@ -298,10 +298,11 @@ typedef struct {
     ngx_sentry_sub_t          *subs;
     ngx_uint_t                 nsubs;
 
-    /* from here on not zeroed in a room: what is always set, or by a bit */
+    /* from here on not zeroed at first: what is always set, or by a bit */
     unsigned char              trace_id[16];
     unsigned char              span_id[8];          /* our transaction's */
     unsigned char              upstream_span_id[8]; /* the app's parent */
+    uint64_t                   bits;       /* as random, for random */
     double                     rate;       /* that decided, -1 none did */
     uint32_t                   random;     /* sample_rand, millionths */
     snx_sample_why_t           why;        /* what decided */
@@ -410,6 +411,7 @@ typedef struct {
     ngx_sentry_verdict_t       verdict;    /* its bits are zeroed, no more */
     ngx_sentry_draw_t          draw;
     ngx_sentry_room_t         *room;       /* what it is part of */
+    ngx_sentry_trace_t         own;        /* what trace will be */
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
 
@@ -616,9 +618,6 @@ void ngx_sentry_pressure_check(snx_shm_t *shm);
 /* An empty context and room beside it, for as long as pool; or NULL. */
 ngx_sentry_ctx_t *ngx_sentry_room_take(ngx_pool_t *pool);
 
-/* The room's own trace, empty. */
-ngx_sentry_trace_t *ngx_sentry_room_trace(ngx_sentry_room_t *room);
-
 /*
  * size bytes, aligned to 8, for as long as pool, that of the request: of room,
  * which may be NULL, while there is some, else of the pool.  NULL: no memory.
@@ -676,16 +675,9 @@ ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
 /* Keeps the draw of a request, and finds it; conf NULL: there is none. */
 
 static ngx_inline void
-ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+ngx_sentry_trail_keep(ngx_http_variable_value_t *slot,
+    ngx_sentry_draw_t *draw)
 {
-    ngx_http_variable_value_t  *slot;
-
-    slot = ngx_sentry_trail_slot(r);
-
-    if (slot == NULL) {
-        return;
-    }
-
     if (slot->data && !slot->escape) {
         ((ngx_sentry_ctx_t *) slot->data)->draw = *draw;
         return;
@@ -695,6 +687,19 @@ ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
     slot->not_found = draw->missed;
     slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
     slot->data = (u_char *) draw->conf;
+}
+
+
+static ngx_inline void
+ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+{
+    ngx_http_variable_value_t  *slot;
+
+    slot = ngx_sentry_trail_slot(r);
+
+    if (slot) {
+        ngx_sentry_trail_keep(slot, draw);
+    }
 }
 
 
@@ -771,16 +776,24 @@ ngx_sentry_trace_keep(ngx_http_request_t *r)
  * its own rate decides and the draw missed it.  Cheap: this is most requests.
  */
 
-ngx_uint_t ngx_sentry_trace_draw(ngx_http_request_t *r);
+ngx_uint_t ngx_sentry_trace_draw(ngx_http_request_t *r,
+    ngx_http_variable_value_t *slot);
 
 static ngx_inline ngx_uint_t
 ngx_sentry_trace_missed(ngx_http_request_t *r)
 {
-    ngx_sentry_draw_t  draw;
+    ngx_sentry_draw_t           draw;
+    ngx_http_variable_value_t  *slot;
 
-    ngx_sentry_trail_drawn(ngx_sentry_trail_slot(r), &draw);
+    slot = ngx_sentry_trail_slot(r);
 
-    return draw.conf ? draw.missed : ngx_sentry_trace_draw(r);
+    if (slot == NULL) {
+        return 0;
+    }
+
+    ngx_sentry_trail_drawn(slot, &draw);
+
+    return draw.conf ? draw.missed : ngx_sentry_trace_draw(r, slot);
 }
 
 

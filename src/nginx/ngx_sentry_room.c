@@ -23,7 +23,7 @@
 #include "ngx_sentry.h"
 
 
-/* beside context and trace: 1 KB for us, the rest for nginx */
+/* beside the context: 1 KB for us, the rest for nginx */
 
 #define NGX_SENTRY_ROOM_SIZE     3072
 
@@ -40,15 +40,14 @@ struct ngx_sentry_room_s {
     ngx_pool_cleanup_t         cleanup;
     ngx_sentry_room_t         *next;       /* free */
     ngx_pool_t                *pool;       /* that block is lent to, or NULL */
+    ngx_pool_t                *before;     /* its block in front of ours */
     ngx_sentry_ctx_t           ctx;
-    ngx_sentry_trace_t         trace;
     ngx_pool_t                 block;      /* of data; only its d is used */
     _Alignas(8) u_char         data[NGX_SENTRY_ROOM_SIZE];
 };
 
 
 static void ngx_sentry_room_free(void *data);
-static void ngx_sentry_room_unlend(ngx_sentry_room_t *room);
 
 
 static ngx_sentry_room_t  *ngx_sentry_rooms;
@@ -100,8 +99,11 @@ ngx_sentry_room_free(void *data)
 
     ngx_sentry_room_t  *other;
 
+    /* new blocks come last: the one before is still that */
+
     if (room->pool) {
-        ngx_sentry_room_unlend(room);
+        room->before->d.next = room->block.d.next;
+        room->pool->current = room->pool;
     }
 
     other = ngx_sentry_rooms;
@@ -116,16 +118,6 @@ ngx_sentry_room_free(void *data)
     }
 
     ngx_sentry_rooms = room;
-}
-
-
-ngx_sentry_trace_t *
-ngx_sentry_room_trace(ngx_sentry_room_t *room)
-{
-    ngx_memzero(&room->trace, offsetof(ngx_sentry_trace_t, trace_id));
-    room->trace.room = room;
-
-    return &room->trace;
 }
 
 
@@ -161,24 +153,7 @@ ngx_sentry_room_lend(ngx_sentry_room_t *room, ngx_pool_t *pool)
     for (last = pool; last->d.next; last = last->d.next) { /* void */ }
 
     last->d.next = &room->block;
+
     room->pool = pool;
-}
-
-
-static void
-ngx_sentry_room_unlend(ngx_sentry_room_t *room)
-{
-    ngx_pool_t  *p;
-
-    for (p = room->pool; p; p = p->d.next) {
-
-        if (p->d.next == &room->block) {
-            p->d.next = room->block.d.next;
-            break;
-        }
-    }
-
-    /* it may have been this block */
-
-    room->pool->current = room->pool;
+    room->before = last;
 }

@@ -40,7 +40,6 @@ static void ngx_sentry_trace_make(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace);
 static ngx_uint_t ngx_sentry_trace_continue(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_trace_t *trace);
-static uint32_t ngx_sentry_trace_random(ngx_sentry_worker_t *worker);
 static ngx_inline ngx_uint_t ngx_sentry_trace_called(ngx_http_request_t *r);
 static void ngx_sentry_trace_caller(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf, ngx_sentry_caller_t *caller);
@@ -72,7 +71,10 @@ ngx_sentry_trace_begin(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
         }
     }
 
-    trace = ngx_sentry_room_trace(ctx->room);
+    trace = &ctx->own;
+
+    ngx_memzero(trace, offsetof(ngx_sentry_trace_t, trace_id));
+    trace->room = ctx->room;
 
     ngx_sentry_trace_make(r, ngx_sentry_trail_place(r, ctx), &ctx->draw,
                           trace);
@@ -111,8 +113,6 @@ static void
 ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
     ngx_sentry_draw_t *draw, ngx_sentry_trace_t *trace)
 {
-    ngx_sentry_worker_t  *worker;
-
     if (draw->conf) {
         conf = draw->conf;
     }
@@ -124,13 +124,13 @@ ngx_sentry_trace_make(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
         || !ngx_sentry_trace_called(r)
         || !ngx_sentry_trace_continue(r, conf, trace))
     {
-        worker = ngx_sentry_process_worker();
+        /* trace_id, span_id, upstream_span_id and bits */
 
-        /* trace_id, span_id and upstream_span_id */
+        ngx_sentry_process_id(ngx_sentry_process_worker(), trace->trace_id,
+                              16 + 8 + 8 + sizeof(trace->bits));
 
-        ngx_sentry_process_id(worker, trace->trace_id, 16 + 8 + 8);
         trace->random = (draw->conf && draw->random != NGX_SENTRY_NOT_DRAWN)
-                        ? draw->random : ngx_sentry_trace_random(worker);
+                        ? draw->random : snx_sample_bits(trace->bits);
     }
 
     ngx_sentry_trace_decide(r, conf, draw->conf != NULL, trace);
@@ -185,23 +185,19 @@ ngx_sentry_trace_continue(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf,
 }
 
 
-static uint32_t
-ngx_sentry_trace_random(ngx_sentry_worker_t *worker)
-{
-    return snx_sample_random(ngx_sentry_process_unit(worker), -1, -1);
-}
-
-
 ngx_uint_t
-ngx_sentry_trace_draw(ngx_http_request_t *r)
+ngx_sentry_trace_draw(ngx_http_request_t *r, ngx_http_variable_value_t *slot)
 {
     double                  rate;
+    uint64_t                bits;
     ngx_sentry_ctx_t       *ctx;
     ngx_sentry_draw_t       draw;
     ngx_sentry_worker_t    *worker;
     ngx_sentry_loc_conf_t  *conf;
 
-    ctx = ngx_sentry_trail_ctx(r, 0);
+    /* without a draw there is a context or nothing */
+
+    ctx = (ngx_sentry_ctx_t *) slot->data;
     conf = ngx_sentry_trail_place(r, ctx);
 
     if (!conf->may_miss || (ctx && ctx->trace)
@@ -226,11 +222,13 @@ ngx_sentry_trace_draw(ngx_http_request_t *r)
 
         /* as in snx_sample_decide(); pressure can only make more miss */
 
-        draw.random = ngx_sentry_trace_random(worker);
+        ngx_sentry_process_id(worker, &bits, sizeof(bits));
+
+        draw.random = snx_sample_bits(bits);
         draw.missed = (double) draw.random >= rate * SNX_SAMPLE_RAND_N;
     }
 
-    ngx_sentry_trail_draw(r, &draw);
+    ngx_sentry_trail_keep(slot, &draw);
 
     return draw.missed;
 }

@@ -105,6 +105,10 @@ test_random(void)
     is_int(snx_sample_random(0.5, -1, 1), 500000, "rate not told");
     is_int(snx_sample_random(0.5, 0.1, -1), 500000, "flag not told");
     is_int(snx_sample_random(0.1234569, -1, -1), 123456, "cut");
+
+    is_int(snx_sample_bits(0), 0, "no bit");
+    is_int(snx_sample_bits(UINT64_MAX), SNX_SAMPLE_RAND_N - 1, "all bits");
+    is_int(snx_sample_bits(UINT64_C(1) << 63), 500000, "the first bit");
 }
 
 
@@ -258,8 +262,7 @@ test_share(void)
 
         for (j = 0; j < 1000000; j++) {
             snx_sample_decide(&sample, rates[i], -1,
-                              snx_sample_random(snx_random_unit(&random), -1,
-                                                -1), 0);
+                              snx_sample_bits(snx_random_next(&random)), 0);
             n += sample.sampled;
         }
 
