@@ -28,6 +28,9 @@
 /* Seldom run, and never for a request: small rather than fast. */
 #define SNX_COLD               __attribute__((cold))
 
+/* Kept out of its caller, which then needs no such stack. */
+#define SNX_NOINLINE           __attribute__((noinline))
+
 
 /* Bounds.  Bytes unless the name says otherwise. */
 

@@ -10,10 +10,6 @@
 #include "snx_record.h"
 
 
-#define SNX_REC_HEAD           8       /* u16 id, u16 key_len, u32 len */
-#define SNX_REC_NUM            (SNX_REC_HEAD + sizeof(int64_t))
-
-
 static unsigned char *snx_rec_room(snx_rec_writer_t *w, snx_field_id_t id,
     snx_str_t key, size_t want);
 
@@ -63,22 +59,6 @@ snx_rec_room(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key,
 }
 
 
-/*
- * Room for SNX_F_TRUNCATED is set aside, so that a full record can still
- * tell that it is not complete.
- */
-
-void
-snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap)
-{
-    w->start = (cap < SNX_REC_NUM) ? NULL : buf;
-    w->pos = w->start;
-    w->end = (w->start == NULL) ? NULL : w->start + cap - SNX_REC_NUM;
-    w->facts = NULL;
-    w->left_out = 0;
-}
-
-
 snx_facts_t *
 snx_rec_facts(snx_rec_writer_t *w)
 {
@@ -102,12 +82,13 @@ snx_rec_facts(snx_rec_writer_t *w)
     snx_rec_head(p, SNX_F_FACTS, 0, sizeof(snx_facts_t));
     p += SNX_REC_HEAD;
 
-    /* numbers that are not set stay what they were: nobody reads them */
-
-    memset(p, 0, offsetof(snx_facts_t, num));
-
     w->pos = p + sizeof(snx_facts_t);
     w->facts = (snx_facts_t *) (void *) p;
+
+    /* what is not set stays what it was: nobody reads it */
+
+    w->facts->has = 0;
+    w->facts->reserved = 0;
 
     return w->facts;
 }

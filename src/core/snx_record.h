@@ -280,6 +280,10 @@ typedef struct {
 } snx_frame_t;
 
 
+#define SNX_REC_HEAD           8       /* u16 id, u16 key_len, u32 len */
+#define SNX_REC_NUM            (SNX_REC_HEAD + sizeof(int64_t))
+
+
 /* Writing.  The writer owns nothing; buf must outlive it. */
 
 typedef struct {
@@ -296,7 +300,18 @@ typedef struct {
  * Fields are added in order of importance: one that does not fit is left out
  * whole and counted in left_out, the rest of the record stays valid.
  */
-void snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap);
+static inline void
+snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap)
+{
+    /* SNX_F_TRUNCATED has its room: a full record can tell that it is one */
+
+    w->start = (cap < SNX_REC_NUM) ? NULL : buf;
+    w->pos = w->start;
+    w->end = (w->start == NULL) ? NULL : w->start + cap - SNX_REC_NUM;
+    w->facts = NULL;
+    w->left_out = 0;
+}
+
 
 /*
  * The facts of a record, empty, for the caller to set in place until the

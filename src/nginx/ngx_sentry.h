@@ -151,7 +151,8 @@ typedef struct {
     snx_shm_t                 *shm;
     uint16_t                   generation;
 
-    ngx_int_t                  slot;       /* in each request's variables */
+    ngx_int_t                  slot;       /* of each request's variables; */
+                                           /* below 0: nothing is reported */
 
     unsigned                   handlers:1; /* sentry_status is used */
     unsigned                   slow:1;     /* some location asks for them */
@@ -276,35 +277,38 @@ struct ngx_sentry_sub_s {
  */
 
 typedef struct {
-    unsigned char              trace_id[16];
-    unsigned char              span_id[8];          /* our transaction's */
-    unsigned char              upstream_span_id[8]; /* the app's parent */
-    unsigned char              parent_span_id[8];   /* the caller's */
-    double                     rate;       /* that decided, -1 none did */
-    uint32_t                   random;     /* sample_rand, millionths */
-    snx_sample_why_t           why;        /* what decided */
     ngx_sentry_route_t        *route;      /* NULL none matched */
     const snx_memo_slot_t     *line;       /* while there is no put */
-    uint64_t                   line_puts;  /* as of then */
-    signed char                sampled;    /* 1, 0, -1 no decision */
-    signed char                flag;       /* as told the upstream */
+
+    /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
+    ngx_str_t                  baggage;    /* ours, as propagated */
+    ngx_str_t                  header;     /* others' and ours */
+    u_char                    *digits;     /* of trace_id, in baggage; NULL */
+    ngx_sentry_sub_t          *subs;
+    ngx_uint_t                 nsubs;
+
     unsigned                   continued:1;   /* parent_span_id is set */
     unsigned                   frozen:1;   /* the caller's baggage is kept */
     unsigned                   trusted:1;  /* the caller's flag is obeyed */
     unsigned                   propagated:1;  /* headers went upstream */
     unsigned                   routed:1;   /* route was looked for */
-
-    /* for ngx_sentry_baggage.c and ngx_sentry_propagate.c */
-    ngx_sentry_loc_conf_t     *conf;       /* that decided */
-    ngx_str_t                  baggage;    /* ours, as propagated */
-    ngx_str_t                  header;     /* others' and ours */
-    u_char                    *digits;     /* of trace_id, in baggage; NULL */
-    ngx_list_part_t            client;     /* the headers as they came */
-    ngx_sentry_sub_t          *subs;
-    ngx_uint_t                 nsubs;
     unsigned                   built:1;    /* baggage and header are set */
     unsigned                   replaced:1; /* client is set */
     unsigned                   injected:1; /* the main request's headers */
+
+    /* zeroed at first up to here; what follows is set when it is made */
+    double                     rate;       /* that decided, -1 none did */
+    unsigned char              parent_span_id[8];   /* the caller's, or 0 */
+    unsigned char              trace_id[16];
+    unsigned char              span_id[8];          /* our transaction's */
+    unsigned char              upstream_span_id[8]; /* the app's parent */
+    uint32_t                   random;     /* sample_rand, millionths */
+    snx_sample_why_t           why;        /* what decided */
+    signed char                sampled;    /* 1, 0, -1 no decision */
+    signed char                flag;       /* as told the upstream */
+    ngx_sentry_loc_conf_t     *conf;       /* that decided */
+    uint64_t                   line_puts;  /* as of line */
+    ngx_list_part_t            client;     /* the headers as they came */
 } ngx_sentry_trace_t;
 
 
@@ -331,7 +335,6 @@ typedef struct {
     uint64_t                   group;      /* of the gate */
     uint64_t                   held;       /* told with this event */
     unsigned char              event_id[16];
-    unsigned                   decided:1;
     unsigned                   passed:1;
 } ngx_sentry_verdict_t;
 
@@ -400,12 +403,15 @@ typedef struct {
     ngx_uint_t                 npasses;
     ngx_sentry_pass_t         *passes;     /* of PASSES_MAX_N */
     void                     **line_conf;  /* as of the last line */
-    ngx_sentry_draw_t          draw;
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
-    ngx_sentry_verdict_t       verdict;
     ngx_sentry_spans_t        *spans;      /* NULL: nothing noted */
-    ngx_sentry_room_t         *room;       /* what it is part of */
     ngx_uint_t                 nlines;
+    unsigned                   decided:1;  /* verdict is set */
+
+    /* zeroed at first up to here; draw is set then, too */
+    ngx_sentry_room_t         *room;       /* what it is part of */
+    ngx_sentry_draw_t          draw;
+    ngx_sentry_verdict_t       verdict;
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
 
@@ -566,7 +572,14 @@ SNX_COLD void ngx_sentry_process_master_exit(ngx_cycle_t *cycle);
 SNX_COLD void ngx_sentry_process_renew(ngx_cycle_t *cycle);
 
 /* This worker's state; NULL where nothing is recorded (helpers, unused). */
-ngx_sentry_worker_t *ngx_sentry_process_worker(void);
+extern ngx_sentry_worker_t  *ngx_sentry_worker;
+
+static ngx_inline ngx_sentry_worker_t *
+ngx_sentry_process_worker(void)
+{
+    return ngx_sentry_worker;
+}
+
 
 /*
  * Puts a record in the worker's lane and keeps the accounts of project (may
@@ -580,8 +593,16 @@ void ngx_sentry_process_record(ngx_sentry_worker_t *worker,
     snx_rec_writer_t *rec);
 
 /* 1 while Sentry limits the category, and then counts one lost by it. */
-ngx_int_t ngx_sentry_process_limited(snx_project_t *project,
+ngx_int_t ngx_sentry_process_limits(snx_project_t *project,
     snx_category_t category);
+
+static ngx_inline ngx_int_t
+ngx_sentry_process_limited(snx_project_t *project, snx_category_t category)
+{
+    return project && snx_limits_any(&project->limits, category)
+           && ngx_sentry_process_limits(project, category);
+}
+
 
 void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
     size_t len);
@@ -612,7 +633,7 @@ void ngx_sentry_pressure_check(snx_shm_t *shm);
 /* An empty context and room beside it, for as long as pool; or NULL. */
 ngx_sentry_ctx_t *ngx_sentry_room_take(ngx_pool_t *pool);
 
-/* The context's own trace, zeroed. */
+/* The context's own trace, empty. */
 ngx_sentry_trace_t *ngx_sentry_room_trace(ngx_sentry_ctx_t *ctx);
 
 /*
@@ -631,15 +652,15 @@ ngx_int_t ngx_sentry_trail_handler(ngx_http_request_t *r);
 ngx_int_t ngx_sentry_trail_init(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf);
 
-/* NULL where nothing is reported. */
-static ngx_inline ngx_http_variable_value_t *
+/* The index of the slot, below 0 where nothing is reported. */
+static ngx_inline ngx_int_t
 ngx_sentry_trail_slot(ngx_http_request_t *r)
 {
     ngx_sentry_main_conf_t  *smcf;
 
     smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
 
-    return smcf->zone ? &r->variables[smcf->slot] : NULL;
+    return smcf->slot;
 }
 
 
@@ -653,11 +674,18 @@ ngx_sentry_ctx_t *ngx_sentry_trail_make(ngx_http_request_t *r);
 static ngx_inline ngx_sentry_ctx_t *
 ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
 {
+    ngx_int_t                   i;
     ngx_http_variable_value_t  *slot;
 
-    slot = ngx_sentry_trail_slot(r);
+    i = ngx_sentry_trail_slot(r);
 
-    if (slot && slot->data && !slot->escape) {
+    if (i < 0) {
+        return NULL;
+    }
+
+    slot = &r->variables[i];
+
+    if (slot->data && !slot->escape) {
         return (ngx_sentry_ctx_t *) slot->data;
     }
 
@@ -670,35 +698,34 @@ ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
 static ngx_inline void
 ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
 {
-    ngx_sentry_ctx_t           *ctx;
+    ngx_int_t                   i;
     ngx_http_variable_value_t  *slot;
 
-    ctx = ngx_sentry_trail_ctx(r, 0);
+    i = ngx_sentry_trail_slot(r);
 
-    if (ctx) {
-        ctx->draw = *draw;
+    if (i < 0) {
         return;
     }
 
-    slot = ngx_sentry_trail_slot(r);
+    slot = &r->variables[i];
 
-    if (slot) {
-        slot->escape = 1;
-        slot->not_found = draw->missed;
-        slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
-        slot->data = (u_char *) draw->conf;
+    if (slot->data && !slot->escape) {
+        ((ngx_sentry_ctx_t *) slot->data)->draw = *draw;
+        return;
     }
+
+    slot->escape = 1;
+    slot->not_found = draw->missed;
+    slot->len = draw->random & NGX_SENTRY_NOT_DRAWN;
+    slot->data = (u_char *) draw->conf;
 }
 
 
 static ngx_inline void
-ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+ngx_sentry_trail_drawn_at(ngx_http_variable_value_t *slot,
+    ngx_sentry_draw_t *draw)
 {
-    ngx_http_variable_value_t  *slot;
-
-    slot = ngx_sentry_trail_slot(r);
-
-    if (slot == NULL || slot->data == NULL) {
+    if (slot->data == NULL) {
         draw->conf = NULL;
 
     } else if (slot->escape) {
@@ -709,6 +736,22 @@ ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
     } else {
         *draw = ((ngx_sentry_ctx_t *) slot->data)->draw;
     }
+}
+
+
+static ngx_inline void
+ngx_sentry_trail_drawn(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+{
+    ngx_int_t  i;
+
+    i = ngx_sentry_trail_slot(r);
+
+    if (i < 0) {
+        draw->conf = NULL;
+        return;
+    }
+
+    ngx_sentry_trail_drawn_at(&r->variables[i], draw);
 }
 
 

@@ -64,17 +64,18 @@ ngx_sentry_room_take(ngx_pool_t *pool)
         if (room == NULL) {
             return NULL;
         }
+
+        room->cleanup.handler = ngx_sentry_room_free;
+        room->cleanup.data = room;
+        room->ctx.room = room;
     }
 
-    room->cleanup.handler = ngx_sentry_room_free;
-    room->cleanup.data = room;
     room->cleanup.next = pool->cleanup;
     pool->cleanup = &room->cleanup;
 
     room->pos = room->data;
 
-    ngx_memzero(&room->ctx, offsetof(ngx_sentry_ctx_t, lines));
-    room->ctx.room = room;
+    ngx_memzero(&room->ctx, offsetof(ngx_sentry_ctx_t, room));
 
     return &room->ctx;
 }
@@ -105,9 +106,14 @@ ngx_sentry_room_free(void *data)
 ngx_sentry_trace_t *
 ngx_sentry_room_trace(ngx_sentry_ctx_t *ctx)
 {
-    ngx_memzero(&ctx->room->trace, sizeof(ngx_sentry_trace_t));
+    ngx_sentry_trace_t  *trace;
 
-    return &ctx->room->trace;
+    trace = &ctx->room->trace;
+
+    ngx_memzero(trace, offsetof(ngx_sentry_trace_t, rate));
+    ngx_memzero(trace->parent_span_id, sizeof(trace->parent_span_id));
+
+    return trace;
 }
 
 

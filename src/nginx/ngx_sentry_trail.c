@@ -104,12 +104,13 @@ ngx_sentry_trail_variable(ngx_http_request_t *r,
 ngx_sentry_ctx_t *
 ngx_sentry_trail_make(ngx_http_request_t *r)
 {
+    ngx_int_t                   i;
     ngx_sentry_ctx_t           *ctx;
     ngx_http_variable_value_t  *slot;
 
-    slot = ngx_sentry_trail_slot(r);
+    i = ngx_sentry_trail_slot(r);
 
-    if (slot == NULL) {
+    if (i < 0) {
         return NULL;
     }
 
@@ -118,7 +119,9 @@ ngx_sentry_trail_make(ngx_http_request_t *r)
         return NULL;
     }
 
-    ngx_sentry_trail_drawn(r, &ctx->draw);
+    slot = &r->variables[i];
+
+    ngx_sentry_trail_drawn_at(slot, &ctx->draw);
 
     slot->escape = 0;
     slot->data = (u_char *) ctx;
