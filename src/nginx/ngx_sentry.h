@@ -61,6 +61,17 @@ ngx_sentry_is_header(ngx_table_elt_t *h, const char *lowcase)
 }
 
 
+/* As ngx_inet_get_port(), which costs more to call than to do. */
+
+static ngx_inline in_port_t
+ngx_sentry_port(struct sockaddr *sa)
+{
+    return sa->sa_family == AF_INET
+           ? ntohs(((struct sockaddr_in *) (void *) sa)->sin_port)
+           : ngx_inet_get_port(sa);
+}
+
+
 /* A DSN as configured; one object for equal strings. */
 
 typedef struct {
@@ -572,7 +583,7 @@ SNX_COLD void ngx_sentry_process_master_exit(ngx_cycle_t *cycle);
 SNX_COLD void ngx_sentry_process_renew(ngx_cycle_t *cycle);
 
 /* This worker's state; NULL where nothing is recorded (helpers, unused). */
-extern ngx_sentry_worker_t  *ngx_sentry_worker;
+extern ngx_sentry_worker_t  *ngx_sentry_worker SNX_HIDDEN;
 
 static ngx_inline ngx_sentry_worker_t *
 ngx_sentry_process_worker(void)

@@ -465,18 +465,19 @@ ngx_int_t
 ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
     snx_kind_t kind, snx_rec_writer_t *rec)
 {
-    size_t            len;
-    snx_category_t    category;
-    snx_lane_class_t  class;
-
-    class = kind == SNX_KIND_EVENT ? SNX_LANE_ERRORS : SNX_LANE_BULK;
-    category = kind == SNX_KIND_EVENT ? SNX_CAT_ERROR : SNX_CAT_TRANSACTION;
+    size_t    len;
+    snx_rc_t  rc;
 
     len = snx_rec_end(rec);
 
-    return snx_project_put(project, category, &worker->lane, class,
-                           (uint16_t) kind, rec->start, len)
-           == SNX_OK ? NGX_OK : NGX_DECLINED;
+    rc = kind == SNX_KIND_EVENT
+         ? snx_project_put(project, SNX_CAT_ERROR, &worker->lane,
+                           SNX_LANE_ERRORS, SNX_KIND_EVENT, rec->start, len)
+         : snx_project_put(project, SNX_CAT_TRANSACTION, &worker->lane,
+                           SNX_LANE_BULK, SNX_KIND_TRANSACTION, rec->start,
+                           len);
+
+    return rc == SNX_OK ? NGX_OK : NGX_DECLINED;
 }
 
 
