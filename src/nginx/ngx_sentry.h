@@ -780,7 +780,17 @@ ngx_sentry_trail_place(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
 
 
 /* The event loop's time in us: that of all other numbers nginx keeps. */
-int64_t ngx_sentry_trail_now(void);
+
+static ngx_inline int64_t
+ngx_sentry_trail_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return ((int64_t) tp->sec * 1000 + (int64_t) tp->msec) * 1000;
+}
+
 
 void ngx_sentry_trail_passes(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec);
 

@@ -17,7 +17,7 @@
 
 
 static SNX_NOINLINE void ngx_sentry_transaction_judge(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf);
+    ngx_sentry_ctx_t *ctx, ngx_sentry_loc_conf_t *conf);
 static ngx_int_t ngx_sentry_transaction_wanted(ngx_sentry_event_t *event);
 static void ngx_sentry_transaction_capture(ngx_sentry_event_t *event);
 static void ngx_sentry_transaction_lose(ngx_http_request_t *r,
@@ -66,7 +66,7 @@ ngx_sentry_transaction_log(ngx_http_request_t *r)
         ngx_sentry_transaction_lose(r, ctx, conf, SNX_LOST_SAMPLE_RATE, 1);
 
     } else {
-        ngx_sentry_transaction_judge(r, conf);
+        ngx_sentry_transaction_judge(r, ctx, conf);
     }
 
     return NGX_OK;
@@ -76,7 +76,7 @@ ngx_sentry_transaction_log(ngx_http_request_t *r)
 /* Apart, as most requests are not sampled and need no room for an event. */
 
 static SNX_NOINLINE void
-ngx_sentry_transaction_judge(ngx_http_request_t *r,
+ngx_sentry_transaction_judge(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx,
     ngx_sentry_loc_conf_t *conf)
 {
     ngx_sentry_event_t  event;
@@ -85,7 +85,7 @@ ngx_sentry_transaction_judge(ngx_http_request_t *r,
 
     event.request = r;
     event.conf = conf;
-    event.ctx = ngx_sentry_trail_ctx(r, 1);
+    event.ctx = ctx ? ctx : ngx_sentry_trail_make(r);
 
     if (ngx_sentry_transaction_wanted(&event)) {
         ngx_sentry_transaction_capture(&event);
