@@ -28,6 +28,12 @@
 /* Seldom run, and never for a request: small rather than fast. */
 #define SNX_COLD               __attribute__((cold))
 
+/* The module's own: found without the detour over what others may name. */
+#define SNX_HIDDEN             __attribute__((visibility("hidden")))
+
+/* Kept out of its caller, which then needs no such stack. */
+#define SNX_NOINLINE           __attribute__((noinline))
+
 
 /* Bounds.  Bytes unless the name says otherwise. */
 

@@ -56,15 +56,6 @@ snx_memo_hash(uint64_t h, snx_str_t in)
 }
 
 
-static inline uint64_t
-snx_memo_hash_of(uint64_t key, snx_str_t in, snx_str_t more)
-{
-    key = snx_memo_hash(key, in);
-
-    return more.len == 0 ? key : snx_memo_hash(key, more);
-}
-
-
 /* The upper bits choose the slot. */
 
 static inline size_t
@@ -76,10 +67,39 @@ snx_memo_index(uint64_t hash)
 }
 
 
+static inline const snx_memo_slot_t *
+snx_memo_slot(const snx_memo_t *memo, uint64_t hash, uint64_t key,
+    size_t in_len, size_t more_len)
+{
+    const snx_memo_slot_t  *slot;
+
+    slot = &memo->slots[snx_memo_index(hash)];
+
+    return slot->hash == hash && slot->key == key && slot->in_len == in_len
+           && slot->more_len == more_len ? slot : NULL;
+}
+
+
 /* What is never kept need not be hashed. */
 
 const snx_memo_slot_t *
-snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
+snx_memo_get_one(const snx_memo_t *memo, uint64_t key, snx_str_t in)
+{
+    const snx_memo_slot_t  *slot;
+
+    if (in.len == 0 || in.len > SNX_MEMO_TEXT_MAX) {
+        return NULL;
+    }
+
+    slot = snx_memo_slot(memo, snx_memo_hash(key, in), key, in.len, 0);
+
+    return slot != NULL && memcmp(slot->text, in.data, in.len) == 0 ? slot
+                                                                    : NULL;
+}
+
+
+const snx_memo_slot_t *
+snx_memo_get_two(const snx_memo_t *memo, uint64_t key, snx_str_t in,
     snx_str_t more)
 {
     uint64_t                h;
@@ -89,19 +109,12 @@ snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
         return NULL;
     }
 
-    h = snx_memo_hash_of(key, in, more);
-    slot = &memo->slots[snx_memo_index(h)];
+    h = snx_memo_hash(snx_memo_hash(key, in), more);
+    slot = snx_memo_slot(memo, h, key, in.len, more.len);
 
-    if (slot->hash != h || slot->key != key || slot->in_len != in.len
-        || slot->more_len != more.len
-        || memcmp(slot->text, in.data, in.len) != 0
-        || (more.len != 0
-            && memcmp(slot->text + in.len, more.data, more.len) != 0))
-    {
-        return NULL;
-    }
-
-    return slot;
+    return slot != NULL
+           && memcmp(slot->text + in.len, more.data, more.len) == 0
+           && memcmp(slot->text, in.data, slot->in_len) == 0 ? slot : NULL;
 }
 
 
@@ -122,7 +135,12 @@ snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in, snx_str_t more,
 
     memo->puts++;
 
-    hash = snx_memo_hash_of(key, in, more);
+    hash = snx_memo_hash(key, in);
+
+    if (more.len != 0) {
+        hash = snx_memo_hash(hash, more);
+    }
+
     slot = &memo->slots[snx_memo_index(hash)];
 
     slot->key = key;

@@ -39,15 +39,30 @@ typedef struct {                       /* zeroed: empty */
 
 
 /*
- * Where it is kept what came before of in and more (a second string, or
- * none) under key (how it was made), or NULL.  snx_memo_put() forgets what
- * does not fit: NULL.
- * Memory: in the memo, until the next put.  Cost: O(len).
+ * Keeps what came of in and more (a second string, or none) under key (how it
+ * was made); what does not fit is forgotten: NULL.  Copies.  Cost: O(len).
  */
-const snx_memo_slot_t *snx_memo_get(const snx_memo_t *memo, uint64_t key,
-    snx_str_t in, snx_str_t more);
 snx_memo_slot_t *snx_memo_put(snx_memo_t *memo, uint64_t key, snx_str_t in,
     snx_str_t more, snx_str_t out);
+
+/* For snx_memo_get(): of one string, and of two that are not empty. */
+const snx_memo_slot_t *snx_memo_get_one(const snx_memo_t *memo, uint64_t key,
+    snx_str_t in);
+const snx_memo_slot_t *snx_memo_get_two(const snx_memo_t *memo, uint64_t key,
+    snx_str_t in, snx_str_t more);
+
+
+/*
+ * Where it is kept what came of them before, or NULL.
+ * Memory: in the memo, until the next put.  Cost: O(len).
+ */
+static inline const snx_memo_slot_t *
+snx_memo_get(const snx_memo_t *memo, uint64_t key, snx_str_t in,
+    snx_str_t more)
+{
+    return more.len == 0 ? snx_memo_get_one(memo, key, in)
+                         : snx_memo_get_two(memo, key, in, more);
+}
 
 
 static inline snx_str_t

@@ -17,9 +17,14 @@ snx_random_rotl(uint64_t x, unsigned k)
 void
 snx_random_seed(snx_random_t *random, const void *entropy)
 {
-    memcpy(random->s, entropy, sizeof(random->s));
+    uint64_t  word[4];
 
-    if ((random->s[0] | random->s[1] | random->s[2] | random->s[3]) == 0) {
+    memcpy(word, entropy, sizeof(word));
+
+    random->s[0] = word[0] ^ word[2];
+    random->s[1] = word[1] ^ word[3];
+
+    if ((random->s[0] | random->s[1]) == 0) {
         random->s[0] = 0x9e3779b97f4a7c15u;
     }
 }
@@ -31,15 +36,11 @@ snx_random_draw(snx_random_t *random)
     uint64_t   result, t, *s;
 
     s = random->s;
-    result = snx_random_rotl(s[1] * 5, 7) * 9;
-    t = s[1] << 17;
+    result = s[0] + s[1];
+    t = s[0] ^ s[1];
 
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = snx_random_rotl(s[3], 45);
+    s[0] = snx_random_rotl(s[0], 24) ^ t ^ t << 16;
+    s[1] = snx_random_rotl(t, 37);
 
     return result;
 }

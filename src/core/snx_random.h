@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_sentry authors
  *
- * Fast random bits for identifiers and sampling (xoshiro256**, Blackman and
+ * Fast random bits for identifiers and sampling (xoroshiro128+, Blackman and
  * Vigna).  Not for secrets.  The caller brings the seed.
  */
 
@@ -15,7 +15,7 @@
 
 
 typedef struct {
-    uint64_t  s[4];
+    uint64_t  s[2];
 } snx_random_t;
 
 

@@ -10,28 +10,8 @@
 #include "snx_record.h"
 
 
-#define SNX_REC_HEAD           8       /* u16 id, u16 key_len, u32 len */
-#define SNX_REC_NUM            (SNX_REC_HEAD + sizeof(int64_t))
-
-
 static unsigned char *snx_rec_room(snx_rec_writer_t *w, snx_field_id_t id,
     snx_str_t key, size_t want);
-
-
-static inline void
-snx_rec_head(unsigned char *p, snx_field_id_t id, size_t key_len, size_t len)
-{
-    struct {
-        uint16_t  id, key_len;
-        uint32_t  len;
-    } head;
-
-    head.id = (uint16_t) id;
-    head.key_len = (uint16_t) key_len;
-    head.len = (uint32_t) len;
-
-    memcpy(p, &head, SNX_REC_HEAD);
-}
 
 
 /* Writes head and key for a value of want bytes; returns where it begins. */
@@ -60,56 +40,6 @@ snx_rec_room(snx_rec_writer_t *w, snx_field_id_t id, snx_str_t key,
     }
 
     return w->pos + SNX_REC_HEAD + key.len;
-}
-
-
-/*
- * Room for SNX_F_TRUNCATED is set aside, so that a full record can still
- * tell that it is not complete.
- */
-
-void
-snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap)
-{
-    w->start = (cap < SNX_REC_NUM) ? NULL : buf;
-    w->pos = w->start;
-    w->end = (w->start == NULL) ? NULL : w->start + cap - SNX_REC_NUM;
-    w->facts = NULL;
-    w->left_out = 0;
-}
-
-
-snx_facts_t *
-snx_rec_facts(snx_rec_writer_t *w)
-{
-    unsigned char  *p;
-
-    _Static_assert(SNX_REC_HEAD % sizeof(int64_t) == 0,
-                   "facts are aligned if the record is");
-
-    p = w->pos;
-
-    if (p != w->start || (uintptr_t) p % sizeof(int64_t) != 0) {
-        return NULL;
-    }
-
-    if (p == NULL || (size_t) (w->end - p) < SNX_REC_HEAD + sizeof(snx_facts_t))
-    {
-        w->left_out++;
-        return NULL;
-    }
-
-    snx_rec_head(p, SNX_F_FACTS, 0, sizeof(snx_facts_t));
-    p += SNX_REC_HEAD;
-
-    /* numbers that are not set stay what they were: nobody reads them */
-
-    memset(p, 0, offsetof(snx_facts_t, num));
-
-    w->pos = p + sizeof(snx_facts_t);
-    w->facts = (snx_facts_t *) (void *) p;
-
-    return w->facts;
 }
 
 

@@ -280,6 +280,10 @@ typedef struct {
 } snx_frame_t;
 
 
+#define SNX_REC_HEAD           8       /* u16 id, u16 key_len, u32 len */
+#define SNX_REC_NUM            (SNX_REC_HEAD + sizeof(int64_t))
+
+
 /* Writing.  The writer owns nothing; buf must outlive it. */
 
 typedef struct {
@@ -291,18 +295,77 @@ typedef struct {
 } snx_rec_writer_t;
 
 
+static inline void
+snx_rec_head(unsigned char *p, snx_field_id_t id, size_t key_len, size_t len)
+{
+    struct {
+        uint16_t  id, key_len;
+        uint32_t  len;
+    } head;
+
+    head.id = (uint16_t) id;
+    head.key_len = (uint16_t) key_len;
+    head.len = (uint32_t) len;
+
+    memcpy(p, &head, SNX_REC_HEAD);
+}
+
+
 /*
  * Starts a record of at most cap bytes in buf.  Cost: constant.
  * Fields are added in order of importance: one that does not fit is left out
  * whole and counted in left_out, the rest of the record stays valid.
  */
-void snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap);
+static inline void
+snx_rec_begin(snx_rec_writer_t *w, void *buf, size_t cap)
+{
+    /* SNX_F_TRUNCATED has its room: a full record can tell that it is one */
+
+    w->start = (cap < SNX_REC_NUM) ? NULL : buf;
+    w->pos = w->start;
+    w->end = (w->start == NULL) ? NULL : w->start + cap - SNX_REC_NUM;
+    w->facts = NULL;
+    w->left_out = 0;
+}
+
 
 /*
  * The facts of a record, empty, for the caller to set in place until the
  * record ends: the first field, in a buffer aligned to 8 bytes, or NULL.
  */
-snx_facts_t *snx_rec_facts(snx_rec_writer_t *w);
+static inline snx_facts_t *
+snx_rec_facts(snx_rec_writer_t *w)
+{
+    unsigned char  *p;
+
+    _Static_assert(SNX_REC_HEAD % sizeof(int64_t) == 0,
+                   "facts are aligned if the record is");
+
+    p = w->pos;
+
+    if (p != w->start || (uintptr_t) p % sizeof(int64_t) != 0) {
+        return NULL;
+    }
+
+    if (p == NULL || (size_t) (w->end - p) < SNX_REC_HEAD + sizeof(snx_facts_t))
+    {
+        w->left_out++;
+        return NULL;
+    }
+
+    snx_rec_head(p, SNX_F_FACTS, 0, sizeof(snx_facts_t));
+    p += SNX_REC_HEAD;
+
+    w->pos = p + sizeof(snx_facts_t);
+    w->facts = (snx_facts_t *) (void *) p;
+
+    /* what is not set stays what it was: nobody reads it */
+
+    w->facts->has = 0;
+    w->facts->reserved = 0;
+
+    return w->facts;
+}
 
 
 static inline void

@@ -256,29 +256,15 @@ snx_project_untold(const snx_project_t *project)
 }
 
 
-snx_rc_t
-snx_project_put(snx_project_t *project, snx_category_t category,
-    snx_lane_t *lane, snx_lane_class_t class, uint16_t kind, const void *p,
-    size_t len)
+void
+snx_project_refused(snx_project_t *project, snx_category_t category,
+    snx_rc_t rc)
 {
-    snx_rc_t  rc;
-
-    /* relaxed: who finds the record finds it counted */
-
     if (project != NULL) {
-        (void) atomic_fetch_add_explicit(&project->counters.captured[category],
-                                         1, memory_order_relaxed);
-    }
-
-    rc = snx_lane_put(lane, class, kind, p, len);
-
-    if (rc != SNX_OK && project != NULL) {
         snx_project_lose(project, rc == SNX_FULL ? SNX_LOST_QUEUE_OVERFLOW
                                                  : SNX_LOST_INTERNAL,
                          category, 1);
     }
-
-    return rc;
 }
 
 

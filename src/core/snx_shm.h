@@ -169,15 +169,39 @@ snx_project_lose(snx_project_t *project, snx_lost_t lost,
 }
 
 
+/* Counts what a lane did not take. */
+void snx_project_refused(snx_project_t *project, snx_category_t category,
+    snx_rc_t rc);
+
 /*
  * Puts a record that is to be sent to the project (NULL: Spotlight's alone)
  * into the lane and keeps the account: captured goes first, so that a process
  * killed here is one ahead of the queue and never behind it.
  * Returns as snx_lane_put(); what did not go in is counted as lost.
  */
-snx_rc_t snx_project_put(snx_project_t *project, snx_category_t category,
+static inline snx_rc_t
+snx_project_put(snx_project_t *project, snx_category_t category,
     snx_lane_t *lane, snx_lane_class_t class, uint16_t kind, const void *p,
-    size_t len);
+    size_t len)
+{
+    snx_rc_t  rc;
+
+    /* relaxed: who finds the record finds it counted */
+
+    if (project != NULL) {
+        (void) atomic_fetch_add_explicit(&project->counters.captured[category],
+                                         1, memory_order_relaxed);
+    }
+
+    rc = snx_lane_put(lane, class, kind, p, len);
+
+    if (rc != SNX_OK) {
+        snx_project_refused(project, category, rc);
+    }
+
+    return rc;
+}
+
 
 /* Sender only. text is cut; never a key or a payload. */
 void snx_project_error(snx_project_t *project, uint32_t status,

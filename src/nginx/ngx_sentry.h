@@ -61,6 +61,17 @@ ngx_sentry_is_header(ngx_table_elt_t *h, const char *lowcase)
 }
 
 
+/* As ngx_inet_get_port(), which costs more to call than to do. */
+
+static ngx_inline in_port_t
+ngx_sentry_port(struct sockaddr *sa)
+{
+    return sa->sa_family == AF_INET
+           ? ntohs(((struct sockaddr_in *) (void *) sa)->sin_port)
+           : ngx_inet_get_port(sa);
+}
+
+
 /* A DSN as configured; one object for equal strings. */
 
 typedef struct {
@@ -151,7 +162,8 @@ typedef struct {
     snx_shm_t                 *shm;
     uint16_t                   generation;
 
-    ngx_int_t                  slot;       /* in each request's variables */
+    ngx_int_t                  slot;       /* of each request's variables; */
+                                           /* below 0: nothing is reported */
 
     unsigned                   handlers:1; /* sentry_status is used */
     unsigned                   slow:1;     /* some location asks for them */
@@ -334,12 +346,11 @@ typedef struct {
  */
 
 typedef struct {
-    unsigned                   decided:1;  /* the others are set */
-    unsigned                   passed:1;
     ngx_uint_t                 status;     /* that it was decided for */
     uint64_t                   group;      /* of the gate */
     uint64_t                   held;       /* told with this event */
     unsigned char              event_id[16];
+    unsigned                   passed:1;
 } ngx_sentry_verdict_t;
 
 
@@ -408,10 +419,13 @@ typedef struct {
     ngx_sentry_trace_t        *trace;      /* NULL: not needed so far */
     ngx_sentry_spans_t        *spans;      /* NULL: nothing noted */
     ngx_uint_t                 nlines;
-    ngx_sentry_verdict_t       verdict;    /* its bits are zeroed, no more */
+    unsigned                   decided:1;  /* verdict is set */
+
+    /* from here on not zeroed at first */
     ngx_sentry_draw_t          draw;
     ngx_sentry_room_t         *room;       /* what it is part of */
     ngx_sentry_trace_t         own;        /* what trace will be */
+    ngx_sentry_verdict_t       verdict;
     ngx_sentry_line_t         *lines[NGX_SENTRY_LINES_MAX_N];
 } ngx_sentry_ctx_t;
 
@@ -572,7 +586,14 @@ SNX_COLD void ngx_sentry_process_master_exit(ngx_cycle_t *cycle);
 SNX_COLD void ngx_sentry_process_renew(ngx_cycle_t *cycle);
 
 /* This worker's state; NULL where nothing is recorded (helpers, unused). */
-ngx_sentry_worker_t *ngx_sentry_process_worker(void);
+extern ngx_sentry_worker_t  *ngx_sentry_worker SNX_HIDDEN;
+
+static ngx_inline ngx_sentry_worker_t *
+ngx_sentry_process_worker(void)
+{
+    return ngx_sentry_worker;
+}
+
 
 /*
  * Puts a record in the worker's lane and keeps the accounts of project (may
@@ -586,8 +607,16 @@ void ngx_sentry_process_record(ngx_sentry_worker_t *worker,
     snx_rec_writer_t *rec);
 
 /* 1 while Sentry limits the category, and then counts one lost by it. */
-ngx_int_t ngx_sentry_process_limited(snx_project_t *project,
+ngx_int_t ngx_sentry_process_limits(snx_project_t *project,
     snx_category_t category);
+
+static ngx_inline ngx_int_t
+ngx_sentry_process_limited(snx_project_t *project, snx_category_t category)
+{
+    return project && snx_limits_any(&project->limits, category)
+           && ngx_sentry_process_limits(project, category);
+}
+
 
 void ngx_sentry_process_id(ngx_sentry_worker_t *worker, void *out,
     size_t len);
@@ -646,7 +675,7 @@ ngx_sentry_trail_slot(ngx_http_request_t *r)
 
     smcf = ngx_http_get_module_main_conf(r, ngx_sentry_module);
 
-    return smcf->zone ? &r->variables[smcf->slot] : NULL;
+    return smcf->slot < 0 ? NULL : &r->variables[smcf->slot];
 }
 
 
@@ -664,7 +693,11 @@ ngx_sentry_trail_ctx(ngx_http_request_t *r, ngx_uint_t make)
 
     slot = ngx_sentry_trail_slot(r);
 
-    if (slot && slot->data && !slot->escape) {
+    if (slot == NULL) {
+        return NULL;
+    }
+
+    if (slot->data && !slot->escape) {
         return (ngx_sentry_ctx_t *) slot->data;
     }
 
@@ -691,19 +724,6 @@ ngx_sentry_trail_keep(ngx_http_variable_value_t *slot,
 
 
 static ngx_inline void
-ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
-{
-    ngx_http_variable_value_t  *slot;
-
-    slot = ngx_sentry_trail_slot(r);
-
-    if (slot) {
-        ngx_sentry_trail_keep(slot, draw);
-    }
-}
-
-
-static ngx_inline void
 ngx_sentry_trail_drawn(ngx_http_variable_value_t *slot,
     ngx_sentry_draw_t *draw)
 {
@@ -717,6 +737,19 @@ ngx_sentry_trail_drawn(ngx_http_variable_value_t *slot,
 
     } else {
         *draw = ((ngx_sentry_ctx_t *) slot->data)->draw;
+    }
+}
+
+
+static ngx_inline void
+ngx_sentry_trail_draw(ngx_http_request_t *r, ngx_sentry_draw_t *draw)
+{
+    ngx_http_variable_value_t  *slot;
+
+    slot = ngx_sentry_trail_slot(r);
+
+    if (slot) {
+        ngx_sentry_trail_keep(slot, draw);
     }
 }
 
@@ -735,7 +768,17 @@ ngx_sentry_trail_place(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
 
 
 /* The event loop's time in us: that of all other numbers nginx keeps. */
-int64_t ngx_sentry_trail_now(void);
+
+static ngx_inline int64_t
+ngx_sentry_trail_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return ((int64_t) tp->sec * 1000 + (int64_t) tp->msec) * 1000;
+}
+
 
 void ngx_sentry_trail_passes(ngx_sentry_ctx_t *ctx, snx_rec_writer_t *rec);
 

@@ -116,7 +116,7 @@ ngx_sentry_capture_begin(ngx_http_request_t *r, ngx_sentry_event_t *event,
     event->conf = ngx_sentry_trail_place(r, event->ctx);
     event->status = status;
 
-    if ((event->ctx && event->ctx->verdict.decided)
+    if ((event->ctx && event->ctx->decided)
         || ngx_sentry_capture_wanted(r, event->conf, status))
     {
         return NGX_OK;
@@ -137,9 +137,10 @@ ngx_sentry_capture_decide(ngx_sentry_event_t *event, u_char *path,
     ngx_sentry_worker_t   *worker;
     ngx_sentry_verdict_t  *verdict;
 
-    verdict = event->ctx ? &event->ctx->verdict : NULL;
+    verdict = (event->ctx && event->ctx->decided) ? &event->ctx->verdict
+                                                  : NULL;
 
-    if (verdict && verdict->decided && (!log || !verdict->passed)) {
+    if (verdict && (!log || !verdict->passed)) {
         return verdict->passed ? NGX_OK : NGX_DECLINED;
     }
 
@@ -154,7 +155,7 @@ ngx_sentry_capture_decide(ngx_sentry_event_t *event, u_char *path,
 
     route = ngx_sentry_route_find(event->request, event);
 
-    if (verdict && verdict->decided) {
+    if (verdict) {
         ngx_sentry_capture_promised--;
 
         event->status = verdict->status;
@@ -244,9 +245,9 @@ ngx_sentry_capture_keep(ngx_sentry_event_t *event, ngx_int_t rc)
 {
     ngx_sentry_verdict_t  *verdict;
 
+    event->ctx->decided = 1;
     verdict = &event->ctx->verdict;
 
-    verdict->decided = 1;
     verdict->passed = (rc == NGX_OK) ? 1 : 0;
     verdict->status = event->status;
     verdict->group = event->group;

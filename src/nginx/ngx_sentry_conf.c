@@ -55,6 +55,7 @@ ngx_sentry_conf_create_main(ngx_conf_t *cf)
         return NULL;
     }
 
+    smcf->slot = NGX_CONF_UNSET;
     smcf->queue = NGX_CONF_UNSET_SIZE;
     smcf->flush_interval = NGX_CONF_UNSET_MSEC;
     smcf->timeout = NGX_CONF_UNSET_MSEC;

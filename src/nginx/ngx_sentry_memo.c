@@ -18,18 +18,24 @@
 #define NGX_SENTRY_MEMO_BUILTIN   2
 
 
-typedef void (*ngx_sentry_memo_pt)(ngx_sentry_event_t *event, snx_str_t in,
-    snx_rec_writer_t *rec);
+/* What is made, in the lowest bits of a key: addresses have none there. */
+
+#define NGX_SENTRY_MEMO_LINE      0
+#define NGX_SENTRY_MEMO_AGENT     1
+#define NGX_SENTRY_MEMO_UPSTREAM  2
+#define NGX_SENTRY_MEMO_WHAT      3
 
 
 static uint64_t ngx_sentry_memo_line_key(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
-static void ngx_sentry_memo_make_line(ngx_sentry_event_t *event,
-    snx_rec_writer_t *rec);
-static void ngx_sentry_memo_name(ngx_sentry_event_t *event,
+static SNX_NOINLINE void ngx_sentry_memo_find_line(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 static void ngx_sentry_memo_field(ngx_sentry_event_t *event, uint64_t key,
-    snx_str_t in, snx_rec_writer_t *rec, ngx_sentry_memo_pt make);
+    snx_str_t in, snx_str_t more, snx_rec_writer_t *rec);
+static void ngx_sentry_memo_make(ngx_sentry_event_t *event, uint64_t what,
+    snx_str_t in, snx_rec_writer_t *rec);
+static void ngx_sentry_memo_make_line(ngx_sentry_event_t *event,
+    snx_rec_writer_t *rec);
 static void ngx_sentry_memo_make_agent(ngx_sentry_event_t *event,
     snx_str_t in, snx_rec_writer_t *rec);
 static void ngx_sentry_memo_make_upstream(ngx_sentry_event_t *event,
@@ -61,18 +67,16 @@ ngx_sentry_memo_init(ngx_pool_t *pool)
 static uint64_t
 ngx_sentry_memo_line_key(ngx_http_request_t *r, ngx_sentry_loc_conf_t *conf)
 {
-    return (uint64_t) (uintptr_t) conf
-           ^ (uint64_t) ngx_inet_get_port(r->connection->local_sockaddr)
-             << 48;
+    return ((uint64_t) (uintptr_t) conf | NGX_SENTRY_MEMO_LINE)
+           ^ (uint64_t) ngx_sentry_port(r->connection->local_sockaddr) << 48;
 }
 
 
 ngx_int_t
 ngx_sentry_memo_builtin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
 {
-    uint32_t                mark;
     uint64_t                key;
-    snx_str_t               line, host;
+    ngx_int_t               rc;
     snx_memo_slot_t        *put;
     const snx_memo_slot_t  *slot;
 
@@ -80,30 +84,30 @@ ngx_sentry_memo_builtin(ngx_http_request_t *r, ngx_sentry_trace_t *trace)
         return ngx_sentry_route_default(r);
     }
 
-    line = ngx_sentry_str(&r->request_line);
-    host = ngx_sentry_str(&r->headers_in.server);
     key = ngx_sentry_memo_line_key(r, trace->conf);
 
-    slot = snx_memo_get(ngx_sentry_memo, key, line, host);
+    slot = snx_memo_get(ngx_sentry_memo, key,
+                        ngx_sentry_str(&r->request_line),
+                        ngx_sentry_str(&r->headers_in.server));
 
     if (slot && slot->mark) {
         trace->line = slot;
         trace->line_puts = ngx_sentry_memo->puts;
 
-        mark = slot->mark;
-
-    } else {
-        mark = ngx_sentry_route_default(r) == NGX_OK
-               ? NGX_SENTRY_MEMO_REPORTED : NGX_SENTRY_MEMO_BUILTIN;
-
-        put = snx_memo_put(ngx_sentry_memo, key, line, host,
-                           ngx_sentry_none);
-        if (put) {
-            put->mark = mark;
-        }
+        return slot->mark == NGX_SENTRY_MEMO_REPORTED ? NGX_OK : NGX_DECLINED;
     }
 
-    return mark == NGX_SENTRY_MEMO_REPORTED ? NGX_OK : NGX_DECLINED;
+    rc = ngx_sentry_route_default(r);
+
+    put = snx_memo_put(ngx_sentry_memo, key, ngx_sentry_str(&r->request_line),
+                       ngx_sentry_str(&r->headers_in.server),
+                       ngx_sentry_none);
+    if (put) {
+        put->mark = (rc == NGX_OK) ? NGX_SENTRY_MEMO_REPORTED
+                                   : NGX_SENTRY_MEMO_BUILTIN;
+    }
+
+    return rc;
 }
 
 
@@ -120,73 +124,31 @@ ngx_sentry_memo_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     {
         snx_rec_raw(rec, snx_memo_out(trace->line));
 
-    } else if (ngx_sentry_memo == NULL || event->conf->transaction) {
-        ngx_sentry_memo_name(event, rec);
-
     } else {
-        ngx_sentry_memo_make_line(event, rec);
+        ngx_sentry_memo_find_line(event, rec);
     }
 }
 
 
-static void
-ngx_sentry_memo_make_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+static SNX_NOINLINE void
+ngx_sentry_memo_find_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
-    size_t                  from;
-    uint32_t                left_out, mark;
-    uint64_t                key;
-    snx_str_t               line, host;
-    snx_memo_slot_t        *put;
-    ngx_http_request_t     *r;
-    const snx_memo_slot_t  *slot;
+    ngx_http_request_t  *r;
 
     r = event->request;
-    line = ngx_sentry_str(&r->request_line);
-    host = ngx_sentry_str(&r->headers_in.server);
-    key = ngx_sentry_memo_line_key(r, event->conf);
 
-    slot = snx_memo_get(ngx_sentry_memo, key, line, host);
+    /* a name with variables is not of the line alone */
 
-    if (slot && slot->out_len) {
-        snx_rec_raw(rec, snx_memo_out(slot));
+    if (event->conf->transaction) {
+        ngx_sentry_memo_make_line(event, rec);
         return;
     }
 
-    mark = slot ? slot->mark : 0;
-    from = (size_t) (rec->pos - rec->start);
-    left_out = rec->left_out;
-
-    ngx_sentry_memo_name(event, rec);
-
-    if (rec->left_out != left_out) {
-        return;
-    }
-
-    put = snx_memo_put(ngx_sentry_memo, key, line, host,
-                       snx_str(rec->start + from,
-                               (size_t) (rec->pos - rec->start) - from));
-    if (put) {
-        put->mark = mark;
-    }
+    ngx_sentry_memo_field(event, ngx_sentry_memo_line_key(r, event->conf),
+                          ngx_sentry_str(&r->request_line),
+                          ngx_sentry_str(&r->headers_in.server), rec);
 }
 
-
-static void
-ngx_sentry_memo_name(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
-{
-    u_char  path[SNX_URL_MAX];
-
-    event->path.data = path;
-    event->path.len = snx_route_path(ngx_sentry_request_target(
-                                                              event->request),
-                                     path, sizeof(path));
-
-    ngx_sentry_pack_transaction(event, rec);
-    ngx_sentry_request_line(event, rec);
-}
-
-
-/* No location and no list of terms has such an address as these keys. */
 
 void
 ngx_sentry_memo_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
@@ -197,9 +159,10 @@ ngx_sentry_memo_agent(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 
     if (agent && !event->conf->hide_agent) {
         ngx_sentry_memo_field(event,
-                              (uint64_t) (uintptr_t) &event->conf->scrub | 1,
-                              ngx_sentry_str(&agent->value), rec,
-                              ngx_sentry_memo_make_agent);
+                              (uint64_t) (uintptr_t) &event->conf->scrub
+                              | NGX_SENTRY_MEMO_AGENT,
+                              ngx_sentry_str(&agent->value), ngx_sentry_none,
+                              rec);
     }
 }
 
@@ -209,44 +172,82 @@ ngx_sentry_memo_upstream(ngx_sentry_event_t *event, snx_str_t url,
     snx_rec_writer_t *rec)
 {
     ngx_sentry_memo_field(event,
-                          (uint64_t) (uintptr_t) &event->conf->scrub | 2,
-                          url, rec, ngx_sentry_memo_make_upstream);
+                          (uint64_t) (uintptr_t) &event->conf->scrub
+                          | NGX_SENTRY_MEMO_UPSTREAM,
+                          url, ngx_sentry_none, rec);
 }
 
 
+/* Adds what came of these before; else makes it, and remembers it if whole. */
+
 static void
 ngx_sentry_memo_field(ngx_sentry_event_t *event, uint64_t key, snx_str_t in,
-    snx_rec_writer_t *rec, ngx_sentry_memo_pt make)
+    snx_str_t more, snx_rec_writer_t *rec)
 {
     size_t                  from;
-    uint32_t                left_out;
-    snx_memo_t             *memo;
+    uint32_t                left_out, mark;
+    snx_memo_slot_t        *put;
     const snx_memo_slot_t  *slot;
 
-    memo = ngx_sentry_memo;
+    slot = ngx_sentry_memo ? snx_memo_get(ngx_sentry_memo, key, in, more)
+                           : NULL;
 
-    if (memo == NULL) {
-        make(event, in, rec);
-        return;
-    }
-
-    slot = snx_memo_get(memo, key, in, ngx_sentry_none);
-
-    if (slot) {
+    if (slot && slot->out_len) {
         snx_rec_raw(rec, snx_memo_out(slot));
         return;
     }
 
+    mark = slot ? slot->mark : 0;
     from = (size_t) (rec->pos - rec->start);
     left_out = rec->left_out;
 
-    make(event, in, rec);
+    ngx_sentry_memo_make(event, key & NGX_SENTRY_MEMO_WHAT, in, rec);
 
-    if (rec->left_out == left_out) {
-        snx_memo_put(memo, key, in, ngx_sentry_none,
-                     snx_str(rec->start + from,
-                             (size_t) (rec->pos - rec->start) - from));
+    if (ngx_sentry_memo == NULL || rec->left_out != left_out) {
+        return;
     }
+
+    put = snx_memo_put(ngx_sentry_memo, key, in, more,
+                       snx_str(rec->start + from,
+                               (size_t) (rec->pos - rec->start) - from));
+    if (put) {
+        put->mark = mark;
+    }
+}
+
+
+static void
+ngx_sentry_memo_make(ngx_sentry_event_t *event, uint64_t what, snx_str_t in,
+    snx_rec_writer_t *rec)
+{
+    switch (what) {
+
+    case NGX_SENTRY_MEMO_AGENT:
+        ngx_sentry_memo_make_agent(event, in, rec);
+        break;
+
+    case NGX_SENTRY_MEMO_UPSTREAM:
+        ngx_sentry_memo_make_upstream(event, in, rec);
+        break;
+
+    default:
+        ngx_sentry_memo_make_line(event, rec);
+    }
+}
+
+
+static void
+ngx_sentry_memo_make_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
+{
+    u_char  path[SNX_URL_MAX];
+
+    event->path.data = path;
+    event->path.len = snx_route_path(ngx_sentry_request_target(
+                                                              event->request),
+                                     path, sizeof(path));
+
+    ngx_sentry_pack_transaction(event, rec);
+    ngx_sentry_request_line(event, rec);
 }
 
 

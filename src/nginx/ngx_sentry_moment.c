@@ -26,6 +26,7 @@
 #define NGX_SENTRY_LIMIT_REQ_DELAYED  2
 
 
+static ngx_inline void ngx_sentry_moment_answered(ngx_sentry_spans_t *spans);
 static ngx_int_t ngx_sentry_moment_header(ngx_http_request_t *r);
 static ngx_int_t ngx_sentry_moment_body(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -147,35 +148,36 @@ ngx_sentry_moment_filters(void)
 static ngx_int_t
 ngx_sentry_moment_header(ngx_http_request_t *r)
 {
-    ngx_sentry_spans_t  *spans;
-
     if (r != r->main) {
         ngx_sentry_subrequest_note(r);
 
+    } else if (r->discard_body) {
+        ngx_sentry_moment_answered(ngx_sentry_moment_spans(r));
+
     } else {
-        spans = r->discard_body ? ngx_sentry_moment_spans(r)
-                                : ngx_http_get_module_ctx(r,
-                                                          ngx_sentry_module);
-        if (spans) {
-            spans->answered_us = ngx_sentry_trail_now();
-        }
+        ngx_sentry_moment_answered(ngx_http_get_module_ctx(r,
+                                                           ngx_sentry_module));
     }
 
     return ngx_sentry_moment_next_header(r);
 }
 
 
+static ngx_inline void
+ngx_sentry_moment_answered(ngx_sentry_spans_t *spans)
+{
+    if (spans) {
+        spans->answered_us = ngx_sentry_trail_now();
+    }
+}
+
+
 static ngx_int_t
 ngx_sentry_moment_body(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_sentry_spans_t  *spans;
-
     if (r == r->main) {
-        spans = ngx_http_get_module_ctx(r, ngx_sentry_module);
-
-        if (spans) {
-            spans->answered_us = ngx_sentry_trail_now();
-        }
+        ngx_sentry_moment_answered(ngx_http_get_module_ctx(r,
+                                                           ngx_sentry_module));
     }
 
     return ngx_sentry_moment_next_body(r, in);

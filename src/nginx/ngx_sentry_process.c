@@ -57,7 +57,7 @@ static const char *ngx_sentry_process_cstr(ngx_str_t *s);
 /* Not allocated: without memory the worker counts what it loses. */
 
 static ngx_sentry_worker_t   ngx_sentry_this;
-static ngx_sentry_worker_t  *ngx_sentry_worker;
+ngx_sentry_worker_t         *ngx_sentry_worker;
 
 
 ngx_int_t
@@ -451,13 +451,6 @@ ngx_sentry_process_master_exit(ngx_cycle_t *cycle)
 }
 
 
-ngx_sentry_worker_t *
-ngx_sentry_process_worker(void)
-{
-    return ngx_sentry_worker;
-}
-
-
 void
 ngx_sentry_process_record(ngx_sentry_worker_t *worker, snx_rec_writer_t *rec)
 {
@@ -472,29 +465,28 @@ ngx_int_t
 ngx_sentry_process_put(ngx_sentry_worker_t *worker, snx_project_t *project,
     snx_kind_t kind, snx_rec_writer_t *rec)
 {
-    size_t            len;
-    snx_category_t    category;
-    snx_lane_class_t  class;
-
-    class = kind == SNX_KIND_EVENT ? SNX_LANE_ERRORS : SNX_LANE_BULK;
-    category = kind == SNX_KIND_EVENT ? SNX_CAT_ERROR : SNX_CAT_TRANSACTION;
+    size_t    len;
+    snx_rc_t  rc;
 
     len = snx_rec_end(rec);
 
-    return snx_project_put(project, category, &worker->lane, class,
-                           (uint16_t) kind, rec->start, len)
-           == SNX_OK ? NGX_OK : NGX_DECLINED;
+    rc = kind == SNX_KIND_EVENT
+         ? snx_project_put(project, SNX_CAT_ERROR, &worker->lane,
+                           SNX_LANE_ERRORS, SNX_KIND_EVENT, rec->start, len)
+         : snx_project_put(project, SNX_CAT_TRANSACTION, &worker->lane,
+                           SNX_LANE_BULK, SNX_KIND_TRANSACTION, rec->start,
+                           len);
+
+    return rc == SNX_OK ? NGX_OK : NGX_DECLINED;
 }
 
 
 ngx_int_t
-ngx_sentry_process_limited(snx_project_t *project, snx_category_t category)
+ngx_sentry_process_limits(snx_project_t *project, snx_category_t category)
 {
     /* Spotlight has no limits: the sender tells them apart */
 
-    if (project == NULL
-        || (ngx_sentry_worker && ngx_sentry_worker->conf->spotlight.len)
-        || !snx_limits_any(&project->limits, category)
+    if ((ngx_sentry_worker && ngx_sentry_worker->conf->spotlight.len)
         || snx_limits_left(&project->limits, category, snx_process_now_ms())
            == 0)
     {

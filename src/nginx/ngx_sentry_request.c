@@ -182,7 +182,7 @@ ngx_sentry_request_client(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
     c = event->request->connection;
 
     snx_fact_set(rec->facts, SNX_FACT_SERVER_PORT,
-                 ngx_inet_get_port(c->local_sockaddr));
+                 ngx_sentry_port(c->local_sockaddr));
 
     if (!event->conf->pii) {
         return;

@@ -71,10 +71,12 @@ ngx_sentry_room_take(ngx_pool_t *pool)
         if (room == NULL) {
             return NULL;
         }
+
+        room->cleanup.handler = ngx_sentry_room_free;
+        room->cleanup.data = room;
+        room->ctx.room = room;
     }
 
-    room->cleanup.handler = ngx_sentry_room_free;
-    room->cleanup.data = room;
     room->cleanup.next = pool->cleanup;
     pool->cleanup = &room->cleanup;
 
@@ -85,7 +87,7 @@ ngx_sentry_room_take(ngx_pool_t *pool)
     room->block.d.next = NULL;
     room->block.d.failed = 0;
 
-    ngx_memzero(&room->ctx, offsetof(ngx_sentry_ctx_t, verdict.status));
+    ngx_memzero(&room->ctx, offsetof(ngx_sentry_ctx_t, draw));
     room->ctx.room = room;
 
     return &room->ctx;

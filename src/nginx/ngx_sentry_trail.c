@@ -25,6 +25,7 @@
 #include "ngx_sentry.h"
 
 
+static SNX_NOINLINE void ngx_sentry_trail_pass(ngx_http_request_t *r);
 static ngx_int_t ngx_sentry_trail_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static int64_t ngx_sentry_trail_group_end(ngx_http_request_t *r,
@@ -35,27 +36,35 @@ static int64_t ngx_sentry_trail_took(ngx_http_upstream_state_t *state);
 ngx_int_t
 ngx_sentry_trail_handler(ngx_http_request_t *r)
 {
-    ngx_sentry_ctx_t       *ctx;
-    ngx_sentry_pass_t      *pass;
     ngx_sentry_loc_conf_t  *slcf;
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_sentry_module);
 
-    if ((!slcf->remember && !r->internal) || r != r->main || !slcf->reports) {
-        return NGX_DECLINED;
+    if ((slcf->remember || r->internal) && r == r->main && slcf->reports) {
+        ngx_sentry_trail_pass(r);
     }
+
+    return NGX_DECLINED;
+}
+
+
+static SNX_NOINLINE void
+ngx_sentry_trail_pass(ngx_http_request_t *r)
+{
+    ngx_sentry_ctx_t   *ctx;
+    ngx_sentry_pass_t  *pass;
 
     ctx = ngx_sentry_trail_ctx(r, 1);
 
     if (ctx == NULL || ctx->npasses == NGX_SENTRY_PASSES_MAX_N) {
-        return NGX_DECLINED;
+        return;
     }
 
     if (ctx->passes == NULL) {
         ctx->passes = ngx_palloc(r->pool, NGX_SENTRY_PASSES_MAX_N
                                           * sizeof(ngx_sentry_pass_t));
         if (ctx->passes == NULL) {
-            return NGX_DECLINED;
+            return;
         }
     }
 
@@ -66,8 +75,6 @@ ngx_sentry_trail_handler(ngx_http_request_t *r)
     pass->nstates = r->upstream_states ? r->upstream_states->nelts : 0;
     pass->error = (r->err_status || r->error_page) ? 1 : 0;
     pass->internal = r->internal;
-
-    return NGX_DECLINED;
 }
 
 
@@ -124,17 +131,6 @@ ngx_sentry_trail_make(ngx_http_request_t *r)
     slot->data = (u_char *) ctx;
 
     return ctx;
-}
-
-
-int64_t
-ngx_sentry_trail_now(void)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return ((int64_t) tp->sec * 1000 + (int64_t) tp->msec) * 1000;
 }
 
 

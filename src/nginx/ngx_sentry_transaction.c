@@ -16,17 +16,19 @@
 #define NGX_SENTRY_ACCEPT_MAX_MS  2000
 
 
-static void ngx_sentry_transaction_judge(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf);
+static SNX_NOINLINE void ngx_sentry_transaction_judge(ngx_http_request_t *r,
+    ngx_sentry_ctx_t *ctx, ngx_sentry_loc_conf_t *conf);
 static ngx_int_t ngx_sentry_transaction_wanted(ngx_sentry_event_t *event);
 static void ngx_sentry_transaction_capture(ngx_sentry_event_t *event);
 static void ngx_sentry_transaction_lose(ngx_http_request_t *r,
-    ngx_sentry_loc_conf_t *conf, snx_lost_t why, ngx_uint_t transactions);
-static ngx_uint_t ngx_sentry_transaction_spans(ngx_http_request_t *r);
+    ngx_sentry_ctx_t *ctx, ngx_sentry_loc_conf_t *conf, snx_lost_t why,
+    ngx_uint_t transactions);
+static ngx_uint_t ngx_sentry_transaction_spans(ngx_http_request_t *r,
+    ngx_sentry_ctx_t *ctx);
 static void ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
     ngx_sentry_event_t *event, snx_rec_writer_t *rec);
-static void ngx_sentry_transaction_identity(ngx_sentry_event_t *event,
-    int64_t upgrade, snx_rec_writer_t *rec);
+static void ngx_sentry_transaction_identity(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event, int64_t upgrade, snx_rec_writer_t *rec);
 static int64_t ngx_sentry_transaction_end(ngx_sentry_event_t *event,
     int64_t start, int64_t upgrade);
 static void ngx_sentry_transaction_marks(ngx_sentry_event_t *event,
@@ -58,27 +60,32 @@ ngx_sentry_transaction_log(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    if (ngx_sentry_trace_missed(r)) {
-        ngx_sentry_transaction_lose(r, conf, SNX_LOST_SAMPLE_RATE, 1);
+    /* a draw for another location: its trace tells the same */
+
+    if (conf->may_miss && ngx_sentry_trace_missed(r)) {
+        ngx_sentry_transaction_lose(r, ctx, conf, SNX_LOST_SAMPLE_RATE, 1);
 
     } else {
-        ngx_sentry_transaction_judge(r, conf);
+        ngx_sentry_transaction_judge(r, ctx, conf);
     }
 
     return NGX_OK;
 }
 
 
-static void
-ngx_sentry_transaction_judge(ngx_http_request_t *r,
+/* Apart, as most requests are not sampled and need no room for an event. */
+
+static SNX_NOINLINE void
+ngx_sentry_transaction_judge(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx,
     ngx_sentry_loc_conf_t *conf)
 {
     ngx_sentry_event_t  event;
 
-    ngx_memzero(&event, sizeof(ngx_sentry_event_t));
+    /* what else there is in it is of errors alone */
 
     event.request = r;
     event.conf = conf;
+    event.ctx = ctx ? ctx : ngx_sentry_trail_make(r);
 
     if (ngx_sentry_transaction_wanted(&event)) {
         ngx_sentry_transaction_capture(&event);
@@ -90,11 +97,14 @@ static ngx_int_t
 ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
 {
     snx_lost_t           why;
+    ngx_sentry_ctx_t    *ctx;
     ngx_sentry_draw_t    draw;
     ngx_sentry_trace_t  *trace, copy;
 
-    trace = ngx_sentry_trace_keep(event->request);
+    ctx = event->ctx;
 
+    trace = (ctx && ctx->trace) ? ctx->trace
+                                : ngx_sentry_trace_begin(event->request, ctx);
     if (trace == NULL) {
 
         /* no memory: what is drawn now is to be found again */
@@ -115,7 +125,6 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
         return 0;
     }
 
-    event->ctx = ngx_sentry_trail_ctx(event->request, 0);
     event->route = trace->route;
 
     if (trace->sampled == 0) {
@@ -134,7 +143,7 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
             why = SNX_LOST_SAMPLE_RATE;
         }
 
-        ngx_sentry_transaction_lose(event->request, event->conf, why, 1);
+        ngx_sentry_transaction_lose(event->request, ctx, event->conf, why, 1);
 
         return 0;
     }
@@ -142,7 +151,7 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
     if (event->conf->ignore
         && ngx_sentry_capture_ignored(event->request, event->conf))
     {
-        ngx_sentry_transaction_lose(event->request, event->conf,
+        ngx_sentry_transaction_lose(event->request, ctx, event->conf,
                                     SNX_LOST_IGNORED, 1);
         return 0;
     }
@@ -154,7 +163,7 @@ ngx_sentry_transaction_wanted(ngx_sentry_event_t *event)
 /* The spans are counted with it; transactions 0: it is counted already. */
 
 static void
-ngx_sentry_transaction_lose(ngx_http_request_t *r,
+ngx_sentry_transaction_lose(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx,
     ngx_sentry_loc_conf_t *conf, snx_lost_t why, ngx_uint_t transactions)
 {
     snx_project_t  *project;
@@ -170,17 +179,16 @@ ngx_sentry_transaction_lose(ngx_http_request_t *r,
     }
 
     snx_project_lose(project, why, SNX_CAT_SPAN,
-                     ngx_sentry_transaction_spans(r));
+                     ngx_sentry_transaction_spans(r, ctx));
 }
 
 
 /* The transaction itself counts as one. */
 
 static ngx_uint_t
-ngx_sentry_transaction_spans(ngx_http_request_t *r)
+ngx_sentry_transaction_spans(ngx_http_request_t *r, ngx_sentry_ctx_t *ctx)
 {
     ngx_uint_t                  i, n;
-    ngx_sentry_ctx_t           *ctx;
     ngx_http_upstream_state_t  *state;
 
     n = 1;
@@ -192,8 +200,6 @@ ngx_sentry_transaction_spans(ngx_http_request_t *r)
             n += (state[i].peer != NULL);
         }
     }
-
-    ctx = ngx_sentry_trail_ctx(r, 0);
 
     if (ctx && ctx->spans) {
         n += ngx_min(ctx->spans->nsubrequests,
@@ -217,20 +223,19 @@ ngx_sentry_transaction_capture(ngx_sentry_event_t *event)
     project = event->conf->dsn ? event->conf->dsn->project : NULL;
 
     if (ngx_sentry_process_limited(project, SNX_CAT_TRANSACTION)) {
-        ngx_sentry_transaction_lose(event->request, event->conf,
+        ngx_sentry_transaction_lose(r, event->ctx, event->conf,
                                     SNX_LOST_RATELIMIT_BACKOFF, 0);
         return;
     }
 
     event->status = r->err_status ? r->err_status : r->headers_out.status;
 
-    ngx_sentry_process_id(worker, event->event_id, sizeof(event->event_id));
     ngx_sentry_transaction_pack(worker, event, &rec);
 
     if (ngx_sentry_process_put(worker, project, SNX_KIND_TRANSACTION, &rec)
         != NGX_OK)
     {
-        ngx_sentry_transaction_lose(event->request, event->conf,
+        ngx_sentry_transaction_lose(r, event->ctx, event->conf,
                                     SNX_LOST_QUEUE_OVERFLOW, 0);
     }
 }
@@ -250,7 +255,7 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
 
     snx_rec_raw(rec, ngx_sentry_str(&event->conf->constants));
 
-    ngx_sentry_transaction_identity(event, upgrade, rec);
+    ngx_sentry_transaction_identity(worker, event, upgrade, rec);
     ngx_sentry_request_client(event, rec);
     ngx_sentry_memo_line(event, rec);
     ngx_sentry_transaction_marks(event, upgrade, rec);
@@ -280,8 +285,8 @@ ngx_sentry_transaction_pack(ngx_sentry_worker_t *worker,
 
 
 static void
-ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
-    snx_rec_writer_t *rec)
+ngx_sentry_transaction_identity(ngx_sentry_worker_t *worker,
+    ngx_sentry_event_t *event, int64_t upgrade, snx_rec_writer_t *rec)
 {
     int64_t       start;
     snx_facts_t  *facts;
@@ -291,7 +296,7 @@ ngx_sentry_transaction_identity(ngx_sentry_event_t *event, int64_t upgrade,
              + (int64_t) event->request->start_msec) * 1000;
 
     facts->has |= 1u << SNX_FACT_EVENT_ID;
-    ngx_memcpy(facts->event_id, event->event_id, sizeof(facts->event_id));
+    ngx_sentry_process_id(worker, facts->event_id, sizeof(facts->event_id));
 
     snx_fact_set(facts, SNX_FACT_START_US, start);
     snx_fact_set(facts, SNX_FACT_TIMESTAMP_US,

@@ -17,15 +17,25 @@ main(void)
     snx_random_t    a, b;
     unsigned char   id[16], last[16], zero[16];
 
-    uint64_t  seed[4] = { 1, 2, 3, 4 };
+    uint64_t  seed[4] = { 1, 2, 0, 0 };
     uint64_t  none[4] = { 0, 0, 0, 0 };
 
     /* the reference implementation's first outputs for this state */
 
     snx_random_seed(&a, seed);
-    ok(snx_random_next(&a) == 11520u, "first output");
-    ok(snx_random_next(&a) == 0u, "second output");
-    ok(snx_random_next(&a) == 1509978240u, "third output");
+    ok(snx_random_next(&a) == 3u, "first output");
+    ok(snx_random_next(&a) == 412333834243u, "second output");
+    ok(snx_random_next(&a) == 2360170716294286339u, "third output");
+    ok(snx_random_next(&a) == 9295852285959843169u, "fourth output");
+
+    seed[2] = 1;
+    seed[3] = 2;
+    snx_random_seed(&a, seed);
+    ok(snx_random_next(&a) != 0, "what comes to a zero seed is mended");
+
+    seed[3] = 3;
+    snx_random_seed(&a, seed);
+    ok(snx_random_next(&a) == 1u, "all of the seed counts");
 
     snx_random_seed(&a, none);
     snx_random_seed(&b, none);
