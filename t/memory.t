@@ -3,8 +3,9 @@
 # Copyright (C) ngx_sentry authors
 #
 # What a worker takes: less than 1 MiB more after 100,000 requests than one
-# without the module, nothing more after that, and no thread or descriptor
-# more than at first; not with Sentry away either.
+# without the module, nothing more after that, no thread more than at first,
+# and descriptors for the connections that much to send may open; not with
+# Sentry away either.
 
 use warnings;
 use strict;
@@ -20,6 +21,7 @@ use NginxTest::Accounts;
 
 my $GROWTH = 1024;      # KiB, over nginx without the module
 my $STEADY = 128;       # KiB, for what comes after 100,000 requests
+my $WIDER = 12;         # connections more while more is waiting
 
 plan(skip_all => 'a sanitizer takes more memory than nginx')
     if $ENV{TEST_UNIT_SAN};
@@ -72,10 +74,10 @@ my $growth = $used->{rss} - $fresh->{rss} - $alone->{growth};
 
 cmp_ok($growth, '<', $GROWTH, 'the worker grows by less than 1 MiB');
 cmp_ok($steady->{rss} - $used->{rss}, '<', $STEADY, 'and no more');
-cmp_ok($used->{anon} - $warm->{anon}, '<', $GROWTH / 4,
+cmp_ok($used->{anon} - $warm->{anon}, '<', $GROWTH / 4 + 16 * $WIDER,
        'hardly at all once it has worked');
 is($steady->{threads}, $warm->{threads}, 'as many threads');
-cmp_ok($steady->{fds}, '<=', $warm->{fds} + 1, 'and descriptors');
+cmp_ok($steady->{fds}, '<=', $warm->{fds} + 1 + $WIDER, 'and descriptors');
 
 # Sentry is away, the queue fills up
 

@@ -96,10 +96,10 @@ typedef enum {
  * Cuts the next token off *in.  Words come with their quotes; a word behind
  * which nginx would not go on is SNX_CONF_BROKEN, as is a quote left open.
  */
-snx_conf_kind_t snx_confscan_token(snx_str_t *in, snx_str_t *token);
+SNX_COLD snx_conf_kind_t snx_confscan_token(snx_str_t *in, snx_str_t *token);
 
 /* How many statements text has at most. */
-size_t snx_confscan_bound(snx_str_t text);
+SNX_COLD size_t snx_confscan_bound(snx_str_t text);
 
 /*
  * Fills conf->list, which has room for snx_confscan_bound(conf->text), from
@@ -108,26 +108,26 @@ size_t snx_confscan_bound(snx_str_t text);
 SNX_COLD void snx_confscan_read(snx_conf_t *conf);
 
 /* Index of the block whose "{" ends at the offset, or SNX_CONF_NONE. */
-uint32_t snx_confscan_block(const snx_conf_t *conf, size_t offset);
+SNX_COLD uint32_t snx_confscan_block(const snx_conf_t *conf, size_t offset);
 
 /* Index of the statement that the line's first byte belongs to. */
-uint32_t snx_confscan_at(const snx_conf_t *conf, uint32_t line);
+SNX_COLD uint32_t snx_confscan_at(const snx_conf_t *conf, uint32_t line);
 
 /*
  * The statement behind *i that stands in the block parent itself; *i is
  * SNX_CONF_NONE to begin with.  Returns SNX_OK or SNX_DONE.
  */
-snx_rc_t snx_confscan_child(const snx_conf_t *conf, uint32_t parent,
+SNX_COLD snx_rc_t snx_confscan_child(const snx_conf_t *conf, uint32_t parent,
     uint32_t *i);
 
 /* The name of a statement, without quotes. */
-snx_str_t snx_confscan_name(const snx_conf_t *conf, uint32_t i);
+SNX_COLD snx_str_t snx_confscan_name(const snx_conf_t *conf, uint32_t i);
 
 /* The n-th argument, from 1, as it stands but without quotes, or empty. */
-snx_str_t snx_confscan_argument(const snx_conf_t *conf, uint32_t i,
+SNX_COLD snx_str_t snx_confscan_argument(const snx_conf_t *conf, uint32_t i,
     unsigned n);
 
-snx_conf_rank_t snx_confscan_rank(snx_str_t name);
+SNX_COLD snx_conf_rank_t snx_confscan_rank(snx_str_t name);
 
 
 /*
@@ -135,12 +135,12 @@ snx_conf_rank_t snx_confscan_rank(snx_str_t name);
  * most SNX_CONF_LINE_MAX bytes of each.  Returns the length; when out is too
  * small, the end is left out.
  */
-size_t snx_confshow_statement(snx_conf_filter_t *filter,
+SNX_COLD size_t snx_confshow_statement(snx_conf_filter_t *filter,
     const snx_conf_t *conf, uint32_t i, void *out, size_t cap);
 
 /* The statement's words, filtered, on one line: "location = /a". */
-size_t snx_confshow_title(snx_conf_filter_t *filter, const snx_conf_t *conf,
-    uint32_t i, void *out, size_t cap);
+SNX_COLD size_t snx_confshow_title(snx_conf_filter_t *filter,
+    const snx_conf_t *conf, uint32_t i, void *out, size_t cap);
 
 
 #endif /* SNX_CONFSCAN_H_INCLUDED */

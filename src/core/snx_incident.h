@@ -33,14 +33,14 @@ typedef struct {
  * about the client.  Empty for lines of this module ("sentry: ...").
  * Memory: points into line.
  */
-snx_str_t snx_incident_message(snx_str_t line);
+SNX_COLD snx_str_t snx_incident_message(snx_str_t line);
 
 /* Copies the message scrubbed; without PII no client's address. */
-size_t snx_incident_text(const snx_scrub_t *scrub, snx_str_t message,
+SNX_COLD size_t snx_incident_text(const snx_scrub_t *scrub, snx_str_t message,
     void *out, size_t cap);
 
 /* What a message says; level is nginx's, cache: a cache process wrote it. */
-void snx_incident_read(snx_incident_t *incident, snx_str_t message,
+SNX_COLD void snx_incident_read(snx_incident_t *incident, snx_str_t message,
     unsigned level, int cache);
 
 /*
@@ -48,7 +48,7 @@ void snx_incident_read(snx_incident_t *incident, snx_str_t message,
  * texts become "*" (but for signals and exit codes).  Returns the length, at
  * most cap.
  */
-size_t snx_incident_class(snx_str_t message, char *out, size_t cap);
+SNX_COLD size_t snx_incident_class(snx_str_t message, char *out, size_t cap);
 
 
 #endif /* SNX_INCIDENT_H_INCLUDED */

@@ -54,7 +54,7 @@ typedef struct {
  * Returns SNX_OK with *token set (pass it on to renew and release), or
  * SNX_AGAIN when somebody else rightly holds it.
  */
-snx_rc_t snx_lease_take(snx_lease_t *lease, uint32_t pid,
+SNX_COLD snx_rc_t snx_lease_take(snx_lease_t *lease, uint32_t pid,
     uint64_t start_ticks, uint16_t generation, uint64_t now_ms,
     snx_alive_pt alive, void *data, uint64_t *token);
 
@@ -63,7 +63,7 @@ snx_rc_t snx_lease_renew(snx_lease_t *lease, uint64_t now_ms,
     uint64_t *token);
 
 /* Gives it back if it is still the caller's. */
-void snx_lease_release(snx_lease_t *lease, uint64_t token);
+SNX_COLD void snx_lease_release(snx_lease_t *lease, uint64_t token);
 
 /* Who holds it. */
 void snx_lease_info(const snx_lease_t *lease, uint64_t now_ms,

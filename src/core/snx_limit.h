@@ -48,7 +48,7 @@ snx_str_t snx_category_name(snx_category_t category);
  * means all; the longer of the old and the new deadline stays.
  * Returns the number of limits applied.  Bad input applies nothing.
  */
-int snx_limits_header(snx_limits_t *limits, snx_str_t value,
+SNX_COLD int snx_limits_header(snx_limits_t *limits, snx_str_t value,
     uint64_t now_ms);
 
 /*
@@ -56,11 +56,12 @@ int snx_limits_header(snx_limits_t *limits, snx_str_t value,
  * now_epoch in seconds) to all categories; returns 1, or 0 when the value
  * cannot be read (nothing is applied).
  */
-int snx_limits_retry_after(snx_limits_t *limits, snx_str_t value,
+SNX_COLD int snx_limits_retry_after(snx_limits_t *limits, snx_str_t value,
     uint64_t now_ms, int64_t now_epoch);
 
 /* Limits all categories for ms from now (a bare 429). */
-void snx_limits_all(snx_limits_t *limits, uint64_t ms, uint64_t now_ms);
+SNX_COLD void snx_limits_all(snx_limits_t *limits, uint64_t ms,
+    uint64_t now_ms);
 
 /* Whether the category was ever limited: spares looking at a clock. */
 

@@ -101,13 +101,15 @@ snx_rc_t snx_notes_put(snx_notes_t *notes, const snx_note_t *note);
  * Takes the oldest note for process pid: SNX_OK, or SNX_DONE without any.
  * Memory: note->text stays until snx_notes_done().
  */
-snx_rc_t snx_notes_take(snx_notes_t *notes, uint32_t pid, snx_note_t *note);
+SNX_COLD snx_rc_t snx_notes_take(snx_notes_t *notes, uint32_t pid,
+    snx_note_t *note);
 
 /* The note became an event, or was counted as lost. */
 void snx_notes_done(const snx_note_t *note);
 
 /* Housekeeping: slots of dead processes; asks alive() only of used ones. */
-void snx_notes_sweep(snx_notes_t *notes, snx_alive_pt alive, void *data);
+SNX_COLD void snx_notes_sweep(snx_notes_t *notes, snx_alive_pt alive,
+    void *data);
 
 
 #endif /* SNX_NOTES_H_INCLUDED */

@@ -44,9 +44,9 @@ typedef struct {
  * Memory: the caller frees it with snx_regex_free().
  * Threads: matching uses the regex's own scratch memory, one thread at once.
  */
-snx_regex_t *snx_regex_compile(snx_str_t pattern, int caseless, char *err,
-    size_t cap);
-void snx_regex_free(snx_regex_t *regex);
+SNX_COLD snx_regex_t *snx_regex_compile(snx_str_t pattern, int caseless,
+    char *err, size_t cap);
+SNX_COLD void snx_regex_free(snx_regex_t *regex);
 
 /* 1 match anywhere in subject, 0 none (also when a limit was reached). */
 int snx_regex_match(snx_regex_t *regex, snx_str_t subject);

@@ -119,7 +119,7 @@ size_t snx_shm_size(size_t queue_bytes);
  * Lays the area out in size zeroed bytes; NULL when it is too small.
  * Threads: before any other process uses it.
  */
-snx_shm_t *snx_shm_init(void *mem, size_t size, uint32_t entropy);
+SNX_COLD snx_shm_t *snx_shm_init(void *mem, size_t size, uint32_t entropy);
 
 /* Whether size bytes at mem hold an area of this very layout. */
 int snx_shm_valid(const void *mem, size_t size);
@@ -204,7 +204,7 @@ snx_project_put(snx_project_t *project, snx_category_t category,
 
 
 /* Sender only. text is cut; never a key or a payload. */
-void snx_project_error(snx_project_t *project, uint32_t status,
+SNX_COLD void snx_project_error(snx_project_t *project, uint32_t status,
     uint64_t epoch_ms, snx_str_t text);
 
 /* A consistent copy of the last error; 0 when there was none. */

@@ -626,11 +626,12 @@ double ngx_sentry_process_unit(ngx_sentry_worker_t *worker);
 /* ngx_sentry_place.c: where in the configuration a location stands */
 
 /* Where the block that is being opened begins. */
-ngx_int_t ngx_sentry_place_note(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf);
+SNX_COLD ngx_int_t ngx_sentry_place_note(ngx_conf_t *cf,
+    ngx_sentry_loc_conf_t *conf);
 
 /* Prepares the frames of a location whose settings are merged. */
-ngx_int_t ngx_sentry_place_merge(ngx_conf_t *cf, ngx_sentry_loc_conf_t *prev,
-    ngx_sentry_loc_conf_t *conf);
+SNX_COLD ngx_int_t ngx_sentry_place_merge(ngx_conf_t *cf,
+    ngx_sentry_loc_conf_t *prev, ngx_sentry_loc_conf_t *conf);
 
 void ngx_sentry_place_pack(ngx_sentry_loc_conf_t *conf,
     snx_rec_writer_t *rec);
@@ -664,7 +665,7 @@ void ngx_sentry_room_lend(ngx_sentry_room_t *room, ngx_pool_t *pool);
 ngx_int_t ngx_sentry_trail_handler(ngx_http_request_t *r);
 
 /* Reserves the slot that requests keep it in; postconfiguration. */
-ngx_int_t ngx_sentry_trail_init(ngx_conf_t *cf,
+SNX_COLD ngx_int_t ngx_sentry_trail_init(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf);
 
 /* NULL where nothing is reported. */
@@ -943,12 +944,12 @@ SNX_COLD char *ngx_sentry_set_server_timing(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /* ngx_sentry_variable.c: $sentry_... */
 
-ngx_int_t ngx_sentry_variable_add(ngx_conf_t *cf);
+SNX_COLD ngx_int_t ngx_sentry_variable_add(ngx_conf_t *cf);
 
 
 /* ngx_sentry_timing.c: the trace for the browser */
 
-void ngx_sentry_timing_install(void);
+SNX_COLD void ngx_sentry_timing_install(void);
 
 
 /* ngx_sentry_moment.c: when a sampled request comes by */
@@ -973,7 +974,7 @@ ngx_sentry_moment_content(ngx_http_request_t *r)
 
 
 /* Header and body filter; while nginx reads its configuration. */
-void ngx_sentry_moment_filters(void);
+SNX_COLD void ngx_sentry_moment_filters(void);
 
 /* What a main request keeps if it is sampled, which is decided here; NULL. */
 ngx_sentry_spans_t *ngx_sentry_moment_spans(ngx_http_request_t *r);
@@ -1068,17 +1069,17 @@ void ngx_sentry_group_pack(ngx_sentry_event_t *event, snx_rec_writer_t *rec);
 
 /* ngx_sentry_cause.c: the error log lines of a request */
 
-ngx_int_t ngx_sentry_cause_collect(ngx_conf_t *cf,
+SNX_COLD ngx_int_t ngx_sentry_cause_collect(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf, ngx_log_t *log, ngx_uint_t level);
-void ngx_sentry_cause_install(ngx_cycle_t *cycle,
+SNX_COLD void ngx_sentry_cause_install(ngx_cycle_t *cycle,
     ngx_sentry_main_conf_t *smcf);
-void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
+SNX_COLD void ngx_sentry_cause_learn(ngx_cycle_t *cycle);
 
 
 /* ngx_sentry_notes.c: lines of the error log that belong to no request */
 
 /* Settles what events of lines look like, and which logs have them. */
-ngx_int_t ngx_sentry_notes_setup(ngx_conf_t *cf,
+SNX_COLD ngx_int_t ngx_sentry_notes_setup(ngx_conf_t *cf,
     ngx_sentry_main_conf_t *smcf);
 
 /* Leaves a note of a line; in any process, also in signal handlers. */
@@ -1186,7 +1187,7 @@ ngx_uint_t ngx_sentry_reason_limited(ngx_http_request_t *r);
 /* ngx_sentry_status.c, ngx_sentry_test.c: content handlers */
 
 SNX_COLD ngx_int_t ngx_sentry_status_handler(ngx_http_request_t *r);
-ngx_int_t ngx_sentry_test_handler(ngx_http_request_t *r);
+SNX_COLD ngx_int_t ngx_sentry_test_handler(ngx_http_request_t *r);
 
 
 #endif /* NGX_SENTRY_H_INCLUDED */

@@ -111,7 +111,7 @@ typedef struct {
 
 
 /* NULL: no memory.  conf, box and transport must outlive it. */
-snx_deliver_t *snx_deliver_create(const snx_sender_conf_t *conf,
+SNX_COLD snx_deliver_t *snx_deliver_create(const snx_sender_conf_t *conf,
     snx_mailbox_t *box, snx_transport_t *transport);
 void snx_deliver_destroy(snx_deliver_t *deliver);
 
@@ -125,7 +125,7 @@ uint32_t snx_deliver_wait(const snx_deliver_t *deliver, uint64_t now_ms);
 void snx_deliver_answers(snx_deliver_t *deliver);
 
 /* nginx ends: from now on no waiting for better times. */
-void snx_deliver_stop(snx_deliver_t *deliver, uint64_t now_ms);
+SNX_COLD void snx_deliver_stop(snx_deliver_t *deliver, uint64_t now_ms);
 
 /* While stopping: whether nothing is left that could be sent. */
 int snx_deliver_idle(const snx_deliver_t *deliver, uint64_t now_ms);

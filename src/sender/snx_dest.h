@@ -66,7 +66,7 @@ typedef struct {
 
 
 /* NULL: no memory.  A DSN that cannot be read makes it unusable. */
-snx_dest_t *snx_dest_create(snx_project_t *project, snx_mailbox_t *box,
+SNX_COLD snx_dest_t *snx_dest_create(snx_project_t *project, snx_mailbox_t *box,
     uint64_t now_ms);
 
 /* SNX_OK: send; SNX_AGAIN: backing off; SNX_FULL: busy. */
@@ -89,8 +89,8 @@ void snx_dest_answered(snx_dest_t *dest, const snx_answer_t *answer,
     const snx_queue_t *queue, uint64_t now_ms, int64_t now_us);
 
 /* Without one. */
-void snx_dest_failed(snx_dest_t *dest, const snx_answer_t *answer, int probe,
-    snx_random_t *random, uint64_t now_ms, int64_t now_us);
+SNX_COLD void snx_dest_failed(snx_dest_t *dest, const snx_answer_t *answer,
+    int probe, snx_random_t *random, uint64_t now_ms, int64_t now_us);
 
 /* What Sentry has not been told of yet; 1 if there is any. */
 int snx_dest_unreported(const snx_dest_t *dest, snx_report_t *report);

@@ -65,7 +65,7 @@ typedef struct {
 
 
 /* Adds a client_report item, SNX_OK or SNX_TOO_BIG; an empty one adds none. */
-snx_rc_t snx_envelope_report(snx_envelope_t *envelope,
+SNX_COLD snx_rc_t snx_envelope_report(snx_envelope_t *envelope,
     const snx_report_t *report, int64_t now_us);
 
 int snx_report_empty(const snx_report_t *report);
@@ -80,8 +80,8 @@ typedef struct {
 
 
 /* SNX_OK or SNX_NOMEM. */
-snx_rc_t snx_gzip_init(snx_gzip_t *gzip);
-void snx_gzip_done(snx_gzip_t *gzip);
+SNX_COLD snx_rc_t snx_gzip_init(snx_gzip_t *gzip);
+SNX_COLD void snx_gzip_done(snx_gzip_t *gzip);
 
 /*
  * Compresses in to out.  SNX_OK with *len set, or SNX_TOO_BIG: it does not

@@ -23,7 +23,7 @@
  * ["..."]}, else what the header X-Sentry-Error says, else "".  Terminated
  * printable ASCII, filtered as log lines are, without key (of the DSN).
  */
-void snx_refusal_text(const snx_answer_t *answer, snx_str_t key,
+SNX_COLD void snx_refusal_text(const snx_answer_t *answer, snx_str_t key,
     char out[SNX_REFUSAL_MAX + 1]);
 
 

@@ -55,7 +55,7 @@ typedef struct {
  * sends, SNX_NOMEM when the thread or its memory cannot be had (the lease is
  * free again).  Threads: nginx's main thread.  Cost: microseconds.
  */
-snx_rc_t snx_sender_start(snx_sender_t **sender,
+SNX_COLD snx_rc_t snx_sender_start(snx_sender_t **sender,
     const snx_sender_conf_t *conf);
 
 /*
@@ -86,7 +86,7 @@ snx_rc_t snx_sender_watch(snx_sender_t *sender);
  * of its own, and the process must not run exit handlers beside it, which
  * would take curl's and OpenSSL's state away under it.
  */
-int snx_sender_stop(snx_sender_t *sender, uint32_t timeout_ms,
+SNX_COLD int snx_sender_stop(snx_sender_t *sender, uint32_t timeout_ms,
     void (*log)(const snx_sender_msg_t *msg, void *data), void *data,
     uint32_t *left);
 

@@ -54,11 +54,12 @@ typedef struct {
  * A handle with all settings that stay the same for its life; NULL: no
  * memory.  What it receives goes to slot.
  */
-CURL *snx_slot_easy(snx_slot_t *slot, const snx_transport_conf_t *conf);
+SNX_COLD CURL *snx_slot_easy(snx_slot_t *slot,
+    const snx_transport_conf_t *conf);
 
 /* The headers for a POST, in place of the last ones; SNX_OK or SNX_NOMEM. */
-snx_rc_t snx_slot_headers(snx_slot_t *slot, const snx_transport_conf_t *conf,
-    const snx_post_t *post);
+SNX_COLD snx_rc_t snx_slot_headers(snx_slot_t *slot,
+    const snx_transport_conf_t *conf, const snx_post_t *post);
 
 /*
  * Has curl take url, which is the handle's CURLOPT_URL, apart once, not for

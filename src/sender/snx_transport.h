@@ -79,11 +79,11 @@ typedef struct {
 
 
 /* NULL when curl cannot start, with *why set to a constant. */
-snx_transport_t *snx_transport_create(const snx_transport_conf_t *conf,
+SNX_COLD snx_transport_t *snx_transport_create(const snx_transport_conf_t *conf,
     const char **why);
 
 /* What is in flight is dropped, without a word to anybody; never blocks. */
-void snx_transport_destroy(snx_transport_t *transport);
+SNX_COLD void snx_transport_destroy(snx_transport_t *transport);
 
 /* How many more the pool takes now. */
 uint32_t snx_transport_room(const snx_transport_t *transport,

@@ -44,7 +44,7 @@ typedef struct {
 
 
 /* Sets multi up to be driven by watch, which must outlive it. */
-void snx_watch_init(snx_watch_t *watch, CURLM *multi);
+SNX_COLD void snx_watch_init(snx_watch_t *watch, CURLM *multi);
 void snx_watch_done(snx_watch_t *watch);
 
 /* Runs what is due; then waits for sockets, wait_ms at most, and runs these. */

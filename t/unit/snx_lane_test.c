@@ -302,7 +302,7 @@ test_many_producers(void)
                              i, 100)
                     != SNX_OK);
 
-        if (i % 20 == 19) {
+        if (i % 8 == 7) {
             got += util_drain(queue, 99)->n;
             (void) snx_queue_sweep(queue, util_all_alive, NULL);
         }
