@@ -256,18 +256,6 @@ snx_project_untold(const snx_project_t *project)
 }
 
 
-void
-snx_project_refused(snx_project_t *project, snx_category_t category,
-    snx_rc_t rc)
-{
-    if (project != NULL) {
-        snx_project_lose(project, rc == SNX_FULL ? SNX_LOST_QUEUE_OVERFLOW
-                                                 : SNX_LOST_INTERNAL,
-                         category, 1);
-    }
-}
-
-
 /*
  * A sender killed inside leaves seq odd: the next one to write starts from
  * that odd number, until then there is nothing to read.

@@ -169,10 +169,6 @@ snx_project_lose(snx_project_t *project, snx_lost_t lost,
 }
 
 
-/* Counts what a lane did not take. */
-void snx_project_refused(snx_project_t *project, snx_category_t category,
-    snx_rc_t rc);
-
 /*
  * Puts a record that is to be sent to the project (NULL: Spotlight's alone)
  * into the lane and keeps the account: captured goes first, so that a process
@@ -195,8 +191,10 @@ snx_project_put(snx_project_t *project, snx_category_t category,
 
     rc = snx_lane_put(lane, class, kind, p, len);
 
-    if (rc != SNX_OK) {
-        snx_project_refused(project, category, rc);
+    if (rc != SNX_OK && project != NULL) {
+        snx_project_lose(project, rc == SNX_FULL ? SNX_LOST_QUEUE_OVERFLOW
+                                                 : SNX_LOST_INTERNAL,
+                         category, 1);
     }
 
     return rc;

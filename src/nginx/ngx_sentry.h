@@ -304,11 +304,11 @@ typedef struct {
     unsigned                   built:1;    /* baggage and header are set */
     unsigned                   replaced:1; /* client is set */
     unsigned                   injected:1; /* the main request's headers */
+    unsigned                   nsubs;
     ngx_str_t                  baggage;    /* ours, as propagated */
     ngx_str_t                  header;     /* others' and ours */
     u_char                    *digits;     /* of trace_id, in baggage; NULL */
     ngx_sentry_sub_t          *subs;
-    ngx_uint_t                 nsubs;
 
     /* from here on not zeroed at first: what is always set, or by a bit */
     unsigned char              trace_id[16];

@@ -28,7 +28,7 @@
 
 static uint64_t ngx_sentry_memo_line_key(ngx_http_request_t *r,
     ngx_sentry_loc_conf_t *conf);
-static SNX_NOINLINE void ngx_sentry_memo_find_line(ngx_sentry_event_t *event,
+static void ngx_sentry_memo_find_line(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 static void ngx_sentry_memo_field(ngx_sentry_event_t *event, uint64_t key,
     snx_str_t in, snx_str_t more, snx_rec_writer_t *rec);
@@ -130,7 +130,7 @@ ngx_sentry_memo_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 }
 
 
-static SNX_NOINLINE void
+static void
 ngx_sentry_memo_find_line(ngx_sentry_event_t *event, snx_rec_writer_t *rec)
 {
     ngx_http_request_t  *r;

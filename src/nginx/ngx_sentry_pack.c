@@ -19,10 +19,6 @@ static void ngx_sentry_pack_upstream_url(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec);
 static void ngx_sentry_pack_pairs(ngx_sentry_event_t *event,
     snx_rec_writer_t *rec, snx_field_id_t id, ngx_array_t *pairs);
-#if (NGX_HTTP_SSL || NGX_COMPAT)
-static SNX_NOINLINE void ngx_sentry_pack_tls(ngx_http_request_t *r,
-    snx_rec_writer_t *rec);
-#endif
 static void ngx_sentry_pack_variable(ngx_http_request_t *r,
     snx_rec_writer_t *rec, snx_field_id_t id, const char *name);
 
@@ -271,22 +267,11 @@ ngx_sentry_pack_numbers(ngx_http_request_t *r, snx_rec_writer_t *rec)
 
 #if (NGX_HTTP_SSL || NGX_COMPAT)
     if (c->ssl) {
-        ngx_sentry_pack_tls(r, rec);
+        ngx_sentry_pack_variable(r, rec, SNX_F_TLS_PROTOCOL, "ssl_protocol");
+        ngx_sentry_pack_variable(r, rec, SNX_F_TLS_CIPHER, "ssl_cipher");
     }
 #endif
 }
-
-
-#if (NGX_HTTP_SSL || NGX_COMPAT)
-
-static SNX_NOINLINE void
-ngx_sentry_pack_tls(ngx_http_request_t *r, snx_rec_writer_t *rec)
-{
-    ngx_sentry_pack_variable(r, rec, SNX_F_TLS_PROTOCOL, "ssl_protocol");
-    ngx_sentry_pack_variable(r, rec, SNX_F_TLS_CIPHER, "ssl_cipher");
-}
-
-#endif
 
 
 /*
