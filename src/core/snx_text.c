@@ -13,6 +13,15 @@
 #define SNX_TEXT_US_MAX        253402300799999999   /* end of the year 9999 */
 
 
+/* gcc since 12, clang */
+
+#ifdef __has_builtin
+#define SNX_TEXT_VECTORS       __has_builtin(__builtin_shufflevector)
+#else
+#define SNX_TEXT_VECTORS       0
+#endif
+
+
 static unsigned char snx_text_lower(unsigned char c);
 static int snx_text_nibble(unsigned char c);
 static char *snx_text_digits(char *p, int64_t n, int width);
@@ -125,39 +134,53 @@ snx_text_valid(snx_str_t in)
 }
 
 
-/* Both digits of a byte at once: ids are written for each request. */
+/* Ids are written for each request: where it can be, 8 bytes at once. */
 
-#define SNX_TEXT_PAIRS(d)                                                     \
-    d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7"                           \
-    d "8" d "9" d "a" d "b" d "c" d "d" d "e" d "f"
+#if SNX_TEXT_VECTORS
 
-static const char  snx_text_pairs[] =
-    SNX_TEXT_PAIRS("0") SNX_TEXT_PAIRS("1") SNX_TEXT_PAIRS("2")
-    SNX_TEXT_PAIRS("3") SNX_TEXT_PAIRS("4") SNX_TEXT_PAIRS("5")
-    SNX_TEXT_PAIRS("6") SNX_TEXT_PAIRS("7") SNX_TEXT_PAIRS("8")
-    SNX_TEXT_PAIRS("9") SNX_TEXT_PAIRS("a") SNX_TEXT_PAIRS("b")
-    SNX_TEXT_PAIRS("c") SNX_TEXT_PAIRS("d") SNX_TEXT_PAIRS("e")
-    SNX_TEXT_PAIRS("f");
+typedef signed char  snx_text_bytes_t __attribute__((vector_size(16)));
+typedef uint64_t     snx_text_words_t __attribute__((vector_size(16)));
+
+
+static inline void
+snx_text_hex_word(const unsigned char *in, char *out)
+{
+    uint64_t          word;
+    snx_text_bytes_t  high, low, digits;
+
+    memcpy(&word, in, 8);
+
+    high = (snx_text_bytes_t) ((snx_text_words_t) { word, 0 } >> 4) & 15;
+    low = (snx_text_bytes_t) (snx_text_words_t) { word, 0 } & 15;
+
+    digits = __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19,
+                                     4, 20, 5, 21, 6, 22, 7, 23);
+    digits += '0' + ((digits > 9) & ('a' - '9' - 1));
+
+    memcpy(out, &digits, 16);
+}
+
+#endif
 
 
 void
 snx_text_hex(const unsigned char *in, size_t len, char *out)
 {
-    size_t  i;
+    static const char  digits[] = "0123456789abcdef";
 
-    for (/* void */; len >= 8; len -= 8) {
+#if SNX_TEXT_VECTORS
 
-#pragma GCC unroll 8
-        for (i = 0; i < 8; i++) {
-            memcpy(out + 2 * i, &snx_text_pairs[(size_t) in[i] * 2], 2);
-        }
-
+    for ( /* void */ ; len >= 8; len -= 8) {
+        snx_text_hex_word(in, out);
         in += 8;
         out += 16;
     }
 
-    for (i = 0; i < len; i++) {
-        memcpy(out + 2 * i, &snx_text_pairs[(size_t) in[i] * 2], 2);
+#endif
+
+    for ( /* void */ ; len != 0; len--) {
+        *out++ = digits[*in >> 4];
+        *out++ = digits[*in++ & 15];
     }
 }
 

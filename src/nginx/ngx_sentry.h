@@ -854,12 +854,11 @@ void ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec);
 SNX_COLD ngx_int_t ngx_sentry_baggage_constants(ngx_conf_t *cf,
     ngx_sentry_loc_conf_t *conf);
 
-/* Sets trace->baggage and header, once; out of memory they stay empty. */
+/*
+ * Sets trace->baggage and header, once; out of memory they stay empty.  came:
+ * the client may have sent some; 0: it is known that it sent none.
+ */
 void ngx_sentry_baggage_build(ngx_http_request_t *r,
-    ngx_sentry_trace_t *trace);
-
-/* The same where that is to be done; came: the client may have sent some. */
-void ngx_sentry_baggage_make(ngx_http_request_t *r,
     ngx_sentry_trace_t *trace, ngx_uint_t came);
 
 

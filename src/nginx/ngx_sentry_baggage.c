@@ -108,23 +108,13 @@ ngx_sentry_baggage_heads(ngx_conf_t *cf, ngx_sentry_loc_conf_t *conf)
 
 
 void
-ngx_sentry_baggage_build(ngx_http_request_t *r,
-    ngx_sentry_trace_t *trace)
-{
-    ngx_uint_t  came;
-
-    if (!trace->built) {
-        came = ngx_sentry_propagate_came(ngx_sentry_trace_client(r, trace));
-
-        ngx_sentry_baggage_make(r, trace, came & 1 << NGX_SENTRY_BAGGAGE);
-    }
-}
-
-
-void
-ngx_sentry_baggage_make(ngx_http_request_t *r, ngx_sentry_trace_t *trace,
+ngx_sentry_baggage_build(ngx_http_request_t *r, ngx_sentry_trace_t *trace,
     ngx_uint_t came)
 {
+    if (trace->built) {
+        return;
+    }
+
     if ((trace->frozen || ngx_sentry_baggage_begin(r, trace) != NGX_OK)
         && ngx_sentry_baggage_compose(r, trace) != NGX_OK)
     {

@@ -130,12 +130,10 @@ ngx_sentry_propagate_inject(ngx_http_request_t *r,
 
     came = ngx_sentry_propagate_came(&r->headers_in.headers.part);
 
-    if (!trace->built && r == r->main && !trace->replaced) {
-        ngx_sentry_baggage_make(r, trace, came & 1 << NGX_SENTRY_BAGGAGE);
+    /* what the client sent is what r has, if this is the first time */
 
-    } else {
-        ngx_sentry_baggage_build(r, trace);
-    }
+    ngx_sentry_baggage_build(r, trace, trace->replaced || r != r->main
+                                       || (came & 1 << NGX_SENTRY_BAGGAGE));
 
     headers = ngx_sentry_propagate_headers(r, conf, trace,
                                            sub ? sub->upstream_span_id

@@ -231,7 +231,7 @@ ngx_sentry_timing_add(ngx_http_request_t *r)
         return;
     }
 
-    ngx_sentry_baggage_build(r, trace);
+    ngx_sentry_baggage_build(r, trace, 1);
 
     len = sizeof(NGX_SENTRY_TIMING_TRACE) - 1 + SNX_TRACE_SENTRY_MAX
           + sizeof(NGX_SENTRY_TIMING_BAGGAGE) - 1 + trace->baggage.len + 1;

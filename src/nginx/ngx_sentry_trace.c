@@ -535,7 +535,7 @@ ngx_sentry_trace_pack(ngx_http_request_t *r, snx_rec_writer_t *rec)
     }
 
     if (trace != &copy) {
-        ngx_sentry_baggage_build(r, trace);
+        ngx_sentry_baggage_build(r, trace, 1);
     }
 
     snx_rec_str(rec, SNX_F_BAGGAGE, ngx_sentry_str(&trace->baggage));

@@ -194,7 +194,7 @@ ngx_sentry_variable_baggage(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ngx_sentry_baggage_build(r, trace);
+    ngx_sentry_baggage_build(r, trace, 1);
 
     if (trace->header.len == 0) {
         v->not_found = 1;

@@ -20,6 +20,7 @@ static void test_utf8(void);
 static void test_utf8_cut(void);
 static void test_utf8_all(void);
 static void test_hex(void);
+static void test_hex_all(void);
 static void test_time(void);
 static void test_compare(void);
 static void test_rate(void);
@@ -33,6 +34,7 @@ main(void)
     test_utf8_cut();
     test_utf8_all();
     test_hex();
+    test_hex_all();
     test_time();
     test_compare();
     test_rate();
@@ -218,6 +220,33 @@ test_hex(void)
             is_mem(text, 8, "00ff7fa5", "and back");
         }
     }
+}
+
+
+/* Each byte, in each place of up to three words of them. */
+
+static void
+test_hex_all(void)
+{
+    char           text[50], want[51];
+    size_t         i, len, wrong;
+    unsigned char  bytes[24];
+
+    wrong = 0;
+
+    for (i = 0; i < 256 * sizeof(bytes); i++) {
+        bytes[i % sizeof(bytes)] = (unsigned char) (i / sizeof(bytes) + i);
+
+        for (len = 0; len <= sizeof(bytes); len++) {
+            snprintf(want + 2 * len, 3, "%02x", bytes[len % sizeof(bytes)]);
+            memset(text, '#', sizeof(text));
+            snx_text_hex(bytes, len, text);
+
+            wrong += memcmp(text, want, 2 * len) != 0 || text[2 * len] != '#';
+        }
+    }
+
+    is_int((intmax_t) wrong, 0, "digits of all bytes, nothing behind them");
 }
 
 
