@@ -883,7 +883,7 @@ ngx_sentry_sub_t *ngx_sentry_propagate_sub(ngx_http_request_t *r,
 
 ngx_uint_t ngx_sentry_propagate_scan(ngx_list_part_t *part);
 
-/* Those in a list.  Most requests have none whose name is as long. */
+/* Those in a list.  Most requests have none as long that begins alike. */
 
 static ngx_inline ngx_uint_t
 ngx_sentry_propagate_came(ngx_list_part_t *part)
@@ -894,6 +894,7 @@ ngx_sentry_propagate_came(ngx_list_part_t *part)
     static const ngx_uint_t  lengths = 1 << (sizeof("baggage") - 1)
                                        | 1 << (sizeof("traceparent") - 1)
                                        | 1 << (sizeof("sentry-trace") - 1);
+    static const char        letters[] = "       b   ts";     /* by length */
 
     for (first = part; part; part = part->next) {
         h = part->elts;
@@ -901,7 +902,8 @@ ngx_sentry_propagate_came(ngx_list_part_t *part)
 
         for ( /* void */ ; h != last; h++) {
             if (h->key.len < sizeof("sentry-trace")
-                && (lengths >> h->key.len & 1))
+                && (lengths >> h->key.len & 1)
+                && (h->key.data[0] | 0x20) == letters[h->key.len])
             {
                 return ngx_sentry_propagate_scan(first);
             }
