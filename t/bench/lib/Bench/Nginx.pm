@@ -303,8 +303,16 @@ sub end {
 
     return if !$self->{pid};
 
-    kill 'TERM', $self->{pid};
-    waitpid $self->{pid}, 0;
+    # more than once: a single process without a timer misses what comes
+    # just before it waits
+
+    my $until = time() + 30;
+
+    do {
+        kill time() < $until ? 'TERM' : 'KILL', $self->{pid};
+        sleep 0.05;
+    } while (waitpid($self->{pid}, 1) == 0);
+
     $self->{pid} = 0;
 }
 
