@@ -232,6 +232,7 @@ test_hex_all(void)
     size_t         i, len, wrong;
     unsigned char  bytes[24];
 
+    memset(bytes, 0, sizeof(bytes));
     wrong = 0;
 
     for (i = 0; i < 256 * sizeof(bytes); i++) {
