@@ -60,6 +60,7 @@ static void verdict(const char *what, unsigned lives, unsigned duplicates);
 
 static board_t      *board;
 static snx_queue_t  *queue;
+static uint64_t      dice_state = 88172645463325252u;
 
 
 /*
@@ -74,7 +75,6 @@ __tsan_default_suppressions(void)
 {
     return "race:snx_queue_claim\n";
 }
-static uint64_t      dice_state = 88172645463325252u;
 
 
 int
