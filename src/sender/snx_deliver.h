@@ -13,6 +13,7 @@
  *
  *   each flush_ms,
  *   each SNX_PASS_FULL_MS while the queue fills up,
+ *   at once after one that sent many,
  *   at once when a project that backed off is reachable again,
  *
  * but not before SNX_PASS_REST times the time that was spent on records that
@@ -36,6 +37,7 @@
 
 #define SNX_ATTEMPTS_MAX_N     10
 #define SNX_REPORT_FLUSHES_N   60      /* flush intervals between reports */
+#define SNX_PASS_MORE_N        64      /* sent in a pass: more have come */
 #define SNX_PASS_FULL_PERCENT  25
 #define SNX_PASS_FULL_MS       20
 #define SNX_PASS_REST          20

@@ -36,7 +36,7 @@ snx_pass_interval(const snx_deliver_t *deliver, const snx_pass_t *pass)
     if (deliver->stopping) {
         ms = 1;
 
-    } else if (pass->reached) {
+    } else if (pass->reached || pass->picked >= SNX_PASS_MORE_N) {
         ms = 0;
 
     } else if (ms > SNX_PASS_FULL_MS

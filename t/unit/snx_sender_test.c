@@ -23,6 +23,7 @@
 static void test_delivery(void);
 static void test_plain(void);
 static void test_burst(void);
+static void test_stream(void);
 static void test_thread(void);
 static void test_lease_held(void);
 static void test_lease_lost(void);
@@ -41,6 +42,7 @@ main(void)
     test_delivery();
     test_plain();
     test_burst();
+    test_stream();
     test_thread();
     test_lease_held();
     test_lease_lost();
@@ -182,6 +184,33 @@ test_burst(void)
     is_int(room_delivered(&room, 0), 200, "a burst");
     ok(snx_process_now_ms() - begun < (uint64_t) room.conf.flush_ms,
        "is delivered without a rest");
+
+    (void) room_stop(&room, 1000, NULL);
+    room_close(&room);
+    http_stop(http);
+}
+
+
+/* What comes while much is sent does not wait for the flush interval. */
+
+static void
+test_stream(void)
+{
+    http_t  *http;
+
+    http = http_start(HTTP_OK);
+    room_open(&room, 1 << 20);
+    room_project(&room, 0, http->port);
+    room.conf.flush_ms = 60000;
+    (void) room_put(&room, 0, 200);
+    (void) room_start(&room);
+
+    /* 200 more fill segments that the first pass does not look into */
+
+    room_wait(&room, room_delivered(&room, 0) >= 10);
+    (void) room_put(&room, 0, 200);
+    room_wait(&room, room_delivered(&room, 0) == 400);
+    is_int(room_delivered(&room, 0), 400, "many are followed by more at once");
 
     (void) room_stop(&room, 1000, NULL);
     room_close(&room);
